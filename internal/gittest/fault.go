@@ -1,0 +1,158 @@
+package gittest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// On limits a fault to the requests with one command, as [Request.Command] names it.
+func On(command string, fault func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return choose(fault, func(r *http.Request) bool {
+		raw, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(raw))
+		return newRequest(r, raw).Command() == command
+	})
+}
+
+// First limits a fault to the first n requests that come to it.
+func First(n int64, fault func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	var count atomic.Int64
+	return choose(fault, func(*http.Request) bool { return count.Add(1) <= n })
+}
+
+func choose(fault func(http.Handler) http.Handler, match func(*http.Request) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		spoilt := fault(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if match(r) {
+				spoilt.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// CutAfter cuts the connection when n bytes of the answer to a POST for git-upload-pack are sent. Shorter answers, and
+// those to other requests, stay as they are.
+func CutAfter(n int64) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !isUploadPack(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			c := &cutter{ResponseWriter: w, left: n}
+			next.ServeHTTP(c, r)
+			if c.cut {
+				panic(http.ErrAbortHandler)
+			}
+		})
+	}
+}
+
+func isUploadPack(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/git-upload-pack")
+}
+
+type cutter struct {
+	http.ResponseWriter
+	left int64
+	cut  bool
+}
+
+var errCut = errors.New("gittest: cut on purpose")
+
+func (c *cutter) Write(p []byte) (int, error) {
+	if c.cut {
+		return 0, errCut
+	}
+	if int64(len(p)) <= c.left {
+		c.left -= int64(len(p))
+		return c.ResponseWriter.Write(p)
+	}
+	c.cut = true
+	n, err := c.ResponseWriter.Write(p[:c.left])
+	if err == nil {
+		err = errors.Join(http.NewResponseController(c.ResponseWriter).Flush(), errCut)
+	}
+	return n, err
+}
+
+func (c *cutter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// Corrupt inverts the byte at an offset of the answer to a POST for git-upload-pack.
+func Corrupt(offset int64) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if isUploadPack(r) {
+				w = &corrupter{ResponseWriter: w, offset: offset}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+type corrupter struct {
+	http.ResponseWriter
+	offset int64 // from the next byte to be written
+}
+
+func (c *corrupter) Write(p []byte) (int, error) {
+	if 0 <= c.offset && c.offset < int64(len(p)) {
+		p = bytes.Clone(p)
+		p[c.offset] ^= 0xff
+	}
+	c.offset -= int64(len(p))
+	return c.ResponseWriter.Write(p)
+}
+
+func (c *corrupter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// Hang answers nothing until the client gives up, or the server is closed.
+func Hang() func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		})
+	}
+}
+
+// HTML answers 200 with a page, as a login form or a captive portal does.
+func HTML() func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			io.WriteString(w, "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>\n")
+		})
+	}
+}
+
+// Status answers with a status and header fields, which may be nil.
+func Status(code int, header http.Header) func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			maps.Copy(w.Header(), header)
+			http.Error(w, http.StatusText(code), code)
+		})
+	}
+}
+
+// NoV2 takes the Git-Protocol header away: the server answers in protocol v0.
+func NoV2() func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("Git-Protocol")
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,339 @@
+package gittest
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/cgi"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Filters says which partial fetches a server allows.
+type Filters int
+
+const (
+	AllFilters   Filters = iota // everything, as stock git with uploadpack.allowFilter
+	ForgeFilters                // blob:none and tree:0 alone, as a big forge
+	TreeFilters                 // tree:0 alone
+	NoFilters                   // none: the server doesn't even offer them
+)
+
+// config is the git configuration of a server with these filters.
+func (f Filters) config() []string {
+	switch f {
+	case NoFilters:
+		return []string{"uploadpack.allowFilter=false"}
+	case AllFilters:
+		return []string{"uploadpack.allowFilter=true", "uploadpackfilter.allow=true"}
+	}
+	config := []string{
+		"uploadpack.allowFilter=true",
+		"uploadpackfilter.allow=false",
+		"uploadpackfilter.tree.allow=true",
+		"uploadpackfilter.tree.maxDepth=0",
+	}
+	if f == ForgeFilters {
+		config = append(config, "uploadpackfilter.blob:none.allow=true")
+	}
+	return config
+}
+
+// A Server is git http-backend on 127.0.0.1. It keeps what it was asked and how much it sent, also when its handler
+// is mounted in another server. It reads the repositories as they are at the time of a request.
+type Server struct {
+	URL string // without a slash at the end
+
+	tb        testing.TB
+	filters   Filters
+	repos     map[string]*Repo
+	authority *Authority // nil without TLS
+	client    *http.Client
+	log       logWriter
+	busy      sync.RWMutex // held by handlers for reading, by close for writing
+
+	mu             sync.Mutex
+	closed         bool
+	listening      *listening // nil when down
+	wraps          []func(http.Handler) http.Handler
+	user, password string
+	requests       []*Request
+}
+
+// Serve serves repositories over HTTP. A key such as "owner/repo" is the path of its repository, with or without ".git"
+// at its end; any other path is answered with 404.
+func Serve(tb testing.TB, filters Filters, repos map[string]*Repo) *Server {
+	tb.Helper()
+	return serve(tb, filters, repos, nil)
+}
+
+// ServeTLS is [Serve] over HTTPS, HTTP/2 included, with a certificate for whatever host a client asks for.
+func ServeTLS(tb testing.TB, filters Filters, repos map[string]*Repo) *Server {
+	tb.Helper()
+	return serve(tb, filters, repos, NewAuthority(tb))
+}
+
+func serve(tb testing.TB, filters Filters, repos map[string]*Repo, authority *Authority) *Server {
+	tb.Helper()
+	if _, err := backend(); err != nil {
+		tb.Fatalf("gittest: %v", err)
+	}
+	s := &Server{tb: tb, filters: filters, repos: maps.Clone(repos), authority: authority}
+	s.log.tb = tb
+	if err := s.listen("127.0.0.1:0"); err != nil {
+		tb.Fatalf("gittest: %v", err)
+	}
+	s.URL = "http://" + s.listening.addr
+	if authority != nil {
+		s.URL = "https://" + s.listening.addr
+	}
+	transport := s.transport()
+	s.client = &http.Client{Transport: transport}
+	tb.Cleanup(func() {
+		transport.CloseIdleConnections()
+		s.close()
+	})
+	return s
+}
+
+// backend is the path of git http-backend.
+var backend = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		return "", fmt.Errorf("git is required: %w", err)
+	}
+	return exec.LookPath(filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"))
+})
+
+// A listening is one time of being up.
+type listening struct {
+	addr   string
+	server *http.Server
+	done   chan struct{} // closed when Serve has returned
+}
+
+func (s *Server) listen(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	u := &listening{addr: l.Addr().String(), done: make(chan struct{})}
+	u.server = &http.Server{Handler: s.Handler(), ErrorLog: log.New(&s.log, "", 0)}
+	s.listening = u
+	go func() {
+		defer close(u.done)
+		if s.authority == nil {
+			u.server.Serve(l)
+			return
+		}
+		u.server.TLSConfig = &tls.Config{GetCertificate: s.authority.Certificate}
+		u.server.ServeTLS(l, "", "")
+	}()
+	return nil
+}
+
+// stop cuts every connection: what still runs learns it from its context.
+func (u *listening) stop() {
+	if u != nil {
+		u.server.Close()
+		<-u.done
+	}
+}
+
+// close returns when no handler runs any more, so that nothing uses the repositories or the log after the test.
+func (s *Server) close() {
+	s.mu.Lock()
+	u := s.listening
+	s.listening, s.closed = nil, true
+	s.mu.Unlock()
+	u.stop()
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	s.log.close()
+}
+
+// SetDown makes the server refuse connections, after cutting those that it has, or accept them again, at the same
+// address.
+func (s *Server) SetDown(down bool) {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if down == (s.listening == nil) || s.closed {
+		return
+	}
+	if down {
+		s.listening.stop()
+		s.listening = nil
+		return
+	}
+	_, addr, _ := strings.Cut(s.URL, "://")
+	var err error
+	for range 50 { // another's connection may have the port for a moment
+		if err = s.listen(addr); err == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	s.tb.Fatalf("gittest: up again: %v", err)
+}
+
+// SetBasicAuth makes the server want these credentials; two empty strings make it public again.
+func (s *Server) SetBasicAuth(user, password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.user, s.password = user, password
+}
+
+// Wrap puts a handler around those that answer the requests from now on, outside those of earlier calls. Nil takes
+// all of them away. What they send is counted, too.
+func (s *Server) Wrap(wrap func(next http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wraps = append(s.wraps, wrap); wrap == nil {
+		s.wraps = nil
+	}
+}
+
+// Client returns a client that trusts the server's certificate, and reaches the server under any host name and port:
+// https://git.example.test/owner/repo, say. Addresses and localhost are dialled as they stand, if they are loopback.
+func (s *Server) Client() *http.Client { return s.client }
+
+func (s *Server) transport() *http.Transport {
+	_, own, _ := strings.Cut(s.URL, "://")
+	t := &http.Transport{
+		ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if host, _, _ := net.SplitHostPort(addr); net.ParseIP(host) == nil && host != "localhost" {
+				addr = own
+			}
+			return dialLoopback(ctx, network, addr)
+		},
+	}
+	if s.authority != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: s.authority.Pool()}
+	}
+	return t
+}
+
+// CertFile is the path of a PEM file with the certificate to trust, for SSL_CERT_FILE and GIT_SSL_CAINFO.
+func (s *Server) CertFile() string {
+	s.tb.Helper()
+	if s.authority == nil {
+		s.tb.Fatal("gittest: CertFile of a server without TLS")
+	}
+	return s.authority.File()
+}
+
+// Handler is the whole server, to be mounted in another one at its root.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+// serveHTTP keeps the request, and passes it on.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.busy.RLock()
+	defer s.busy.RUnlock()
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	setBody(r, raw)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		panic(http.ErrAbortHandler)
+	}
+	rec := newRequest(r, raw)
+	s.requests = append(s.requests, rec)
+	h := s.authorised(http.HandlerFunc(s.serveGit), s.user, s.password)
+	for _, wrap := range s.wraps {
+		h = wrap(h)
+	}
+	s.mu.Unlock()
+	h.ServeHTTP(&recorder{ResponseWriter: w, mu: &s.mu, rec: rec}, r)
+}
+
+func (s *Server) authorised(next http.Handler, user, password string) http.Handler {
+	if user == "" && password == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveGit runs git http-backend.
+func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
+	root, repo := s.find(r.URL.Path)
+	if repo == nil {
+		http.NotFound(w, r)
+		return
+	}
+	path, err := backend()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	env := append(GitEnviron(repo.home, s.filters.config()...),
+		"GIT_PROJECT_ROOT="+repo.GitDir(),
+		"GIT_HTTP_EXPORT_ALL=1",
+		"GIT_PROTOCOL="+r.Header.Get("Git-Protocol"))
+	(&cgi.Handler{
+		Path:   path,
+		Root:   root,
+		Dir:    repo.Dir,
+		Env:    env,
+		Logger: log.New(&s.log, "", 0),
+		Stderr: &s.log,
+	}).ServeHTTP(w, r)
+}
+
+// find returns the repository that a path is in, and the part of the path that names it.
+func (s *Server) find(path string) (root string, repo *Repo) {
+	for key, candidate := range s.repos {
+		prefix := "/" + strings.Trim(key, "/")
+		if len(prefix) < len(root) {
+			continue
+		}
+		for _, p := range []string{prefix, prefix + ".git"} {
+			if strings.HasPrefix(path, p+"/") {
+				root, repo = p, candidate
+			}
+		}
+	}
+	return root, repo
+}
+
+// A logWriter writes to a test's log while the test runs.
+type logWriter struct {
+	tb   testing.TB
+	mu   sync.Mutex
+	done bool
+}
+
+func (l *logWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.done {
+		l.tb.Logf("gittest: %s", strings.TrimSpace(string(p)))
+	}
+	return len(p), nil
+}
+
+func (l *logWriter) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = true
+}

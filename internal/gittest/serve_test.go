@@ -1,0 +1,373 @@
+package gittest_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/vanity/internal/gittest"
+)
+
+// pkt writes a request of protocol v2: a command, its arguments, and a flush.
+func pkt(command string, args ...string) []byte {
+	var b bytes.Buffer
+	line := func(s string) { fmt.Fprintf(&b, "%04x%s\n", len(s)+5, s) }
+	line("command=" + command)
+	line("object-format=sha1")
+	b.WriteString("0001")
+	for _, arg := range args {
+		line(arg)
+	}
+	b.WriteString("0000")
+	return b.Bytes()
+}
+
+// post sends a request to upload-pack and returns the answer.
+func post(client *http.Client, url string, body []byte) (*http.Response, []byte, error) {
+	req, err := http.NewRequest("POST", url+"/git-upload-pack", bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
+	req.Header.Set("Git-Protocol", "version=2")
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return resp, data, err
+}
+
+// mustPost is post with a client that can't do anything but succeed.
+func mustPost(t *testing.T, s *gittest.Server, path string, body []byte) []byte {
+	t.Helper()
+	resp, data, err := post(s.Client(), s.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %s: %s", resp.Status, data)
+	}
+	return data
+}
+
+func simple(tb testing.TB) *gittest.Repo {
+	return gittest.New(tb, "write\ncommit x\ntag v1.0.0\n-- go.mod --\nmodule example.com/m\n-- a/b/c.go --\npackage c\n")
+}
+
+// TestFilters asserts by the protocol's bytes what each mode allows: how many objects come, or how it is refused.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	commit, tree, blob := r.Git("rev-parse", "HEAD"), r.Git("rev-parse", "HEAD^{tree}"), r.Git("rev-parse", "HEAD:go.mod")
+	requests := [][]string{
+		{"want " + commit, "deepen 1", "filter tree:0"},
+		{"want " + commit, "deepen 1", "filter blob:none"},
+		{"want " + commit, "deepen 1", "filter combine:blob:none+tree:2"},
+		{"want " + commit, "deepen 1", "filter tree:2"},
+		{"want " + tree, "filter tree:0"},
+		{"want " + tree, "filter blob:none"},
+		{"want " + tree},
+		{"want " + blob},
+		{"want " + commit, "deepen 1"},
+	}
+	const (
+		noTree    = "ERR tree filter allows max depth 0, but got 2"
+		noCombine = "ERR filter 'combine' not supported"
+		noBlob    = "ERR filter 'blob:none' not supported"
+		died      = "" // 200 and nothing: the line is unknown
+	)
+	tests := []struct {
+		name    string
+		filters gittest.Filters
+		offers  bool
+		want    []string
+	}{
+		{"all", gittest.AllFilters, true, []string{"1", "4", "3", "4", "1", "3", "5", "1", "6"}},
+		{"forge", gittest.ForgeFilters, true, []string{"1", "4", noCombine, noTree, "1", "3", "5", "1", "6"}},
+		{"tree", gittest.TreeFilters, true, []string{"1", noBlob, noCombine, noTree, "1", noBlob, "5", "1", "6"}},
+		{"none", gittest.NoFilters, false, []string{died, died, died, died, died, died, "5", "1", "6"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"o/r": r})
+			if got := strings.Contains(advertisement(t, s), "fetch=shallow wait-for-done filter"); got != tt.offers {
+				t.Errorf("offers filters: %v", got)
+			}
+			for i, args := range requests {
+				data := mustPost(t, s, "/o/r", pkt("fetch", append(args, "no-progress", "done")...))
+				if got := result(data); got != tt.want[i] {
+					t.Errorf("%q: got %s, want %s", args, got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+// result is the number of objects in a pack, or an error.
+func result(data []byte) string {
+	if i := bytes.Index(data, []byte("PACK\x00\x00\x00\x02")); i >= 0 {
+		return fmt.Sprint(data[i+11])
+	}
+	if i := bytes.Index(data, []byte("ERR ")); i >= 0 {
+		return strings.TrimSpace(string(data[i:]))
+	}
+	return string(data)
+}
+
+func advertisement(t *testing.T, s *gittest.Server) string {
+	t.Helper()
+	req, err := http.NewRequest("GET", s.URL+"/o/r/info/refs?service=git-upload-pack", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Git-Protocol", "version=2")
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// clone clones with the real git, and returns the commit that it got.
+func clone(t *testing.T, url string, env ...string) (string, error) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "clone")
+	cmd := exec.Command("git", "clone", "--quiet", url, dir)
+	cmd.Env = append(gittest.Environ(gittest.GitEnviron(t.TempDir())...), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%v: %s", err, out)
+	}
+	out, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+func TestClone(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	repos := map[string]*gittest.Repo{"o/r": r, "o/r/sub": gittest.New(t, "")}
+	plain, secure := gittest.Serve(t, gittest.AllFilters, repos), gittest.ServeTLS(t, gittest.AllFilters, repos)
+	other := httptest.NewServer(plain.Handler())
+	defer other.Close()
+	head := r.Git("rev-parse", "HEAD")
+	for _, url := range []string{plain.URL + "/o/r", plain.URL + "/o/r.git", secure.URL + "/o/r", other.URL + "/o/r"} {
+		got, err := clone(t, url, "GIT_SSL_CAINFO="+secure.CertFile())
+		if got != head || err != nil {
+			t.Errorf("%s: got %q, %v", url, got, err)
+		}
+	}
+	for _, url := range []string{plain.URL + "/o/other", plain.URL + "/o/rx", plain.URL} {
+		if _, err := clone(t, url); err == nil || !strings.Contains(err.Error(), "not found") {
+			t.Errorf("%s: got error %v", url, err)
+		}
+	}
+	plain.SetBasicAuth("user", "secret")
+	if _, err := clone(t, plain.URL+"/o/r"); err == nil {
+		t.Error("no credentials wanted")
+	}
+	if got, err := clone(t, strings.Replace(plain.URL, "//", "//user:secret@", 1)+"/o/r"); got != head || err != nil {
+		t.Errorf("with credentials: got %q, %v", got, err)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
+	advertisement(t, s)
+	body := pkt("ls-refs", "peel", "ref-prefix refs/tags/")
+	answer := mustPost(t, s, "/o/r", body)
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	w.Write(body)
+	w.Close()
+	req, err := http.NewRequest("POST", s.URL+"/o/r/git-upload-pack", io.MultiReader(&z)) // so that it is chunked
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range map[string]string{
+		"Content-Type":     "application/x-git-upload-pack-request",
+		"Content-Encoding": "gzip",
+		"Git-Protocol":     "version=2",
+	} {
+		req.Header.Set(key, value)
+	}
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if again, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(again, answer) {
+		t.Errorf("gzip: got %q, %v, want %q", again, err, answer)
+	}
+	all := s.Requests()
+	if len(all) != 3 {
+		t.Fatalf("%d requests", len(all))
+	}
+	for i, command := range []string{"info/refs", "ls-refs", "ls-refs"} {
+		if got := all[i]; got.Command() != command || got.Status != 200 || got.Bytes == 0 {
+			t.Errorf("request %d: command %q, status %d, %d bytes", i, got.Command(), got.Status, got.Bytes)
+		}
+	}
+	if a := all[0]; a.Method != "GET" || a.Path != "/o/r/info/refs" || a.Query.Get("service") != "git-upload-pack" ||
+		a.Header.Get("Git-Protocol") != "version=2" {
+		t.Errorf("first request: %+v", a)
+	}
+	if a := all[2]; !bytes.Equal(a.Body, body) || a.Length == int64(len(body)) || a.Bytes != int64(len(answer)) {
+		t.Errorf("last request: %+v", a)
+	}
+	if s.Reset(); len(s.Requests()) != 0 || s.Bytes() != 0 {
+		t.Error("Reset forgot nothing")
+	}
+}
+
+func TestSetDown(t *testing.T) {
+	t.Parallel()
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
+	advertisement(t, s)
+	for range 3 {
+		s.SetDown(true)
+		if _, err := s.Client().Get(s.URL); err == nil || !strings.Contains(err.Error(), "refused") {
+			t.Fatalf("down: %v", err)
+		}
+		s.SetDown(false)
+		advertisement(t, s)
+	}
+	s.SetDown(true)
+}
+
+func TestClientAnyHost(t *testing.T) {
+	t.Parallel()
+	repos := map[string]*gittest.Repo{"o/r": simple(t)}
+	for _, s := range []*gittest.Server{
+		gittest.Serve(t, gittest.AllFilters, repos), gittest.ServeTLS(t, gittest.AllFilters, repos),
+	} {
+		scheme, _, _ := strings.Cut(s.URL, "://")
+		resp, _, err := post(s.Client(), scheme+"://git.example.test/o/r", pkt("ls-refs"))
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %v, %v", scheme, resp, err)
+		}
+		if host := s.Requests()[0].Host; host != "git.example.test" {
+			t.Errorf("%s: host %q", scheme, host)
+		}
+		if scheme == "https" && resp.ProtoMajor != 2 {
+			t.Errorf("https by %s", resp.Proto)
+		}
+		if _, err := s.Client().Get("http://192.0.2.1/"); err == nil || !strings.Contains(err.Error(), "loopback") {
+			t.Errorf("%s: elsewhere: %v", scheme, err)
+		}
+	}
+	s := gittest.ServeTLS(t, gittest.AllFilters, repos)
+	var unknown *tls.CertificateVerificationError
+	if _, err := http.Get(s.URL); !errors.As(err, &unknown) {
+		t.Errorf("a stranger's client: %v", err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	fetch := pkt("fetch", "want "+r.Git("rev-parse", "HEAD"), "done")
+	for _, serve := range []func(testing.TB, gittest.Filters, map[string]*gittest.Repo) *gittest.Server{
+		gittest.Serve, gittest.ServeTLS,
+	} {
+		s := serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": r})
+		list := pkt("ls-refs") // its answer is always the same, which a pack needn't be
+		good := mustPost(t, s, "/o/r", list)
+
+		s.Wrap(gittest.CutAfter(30))
+		if _, got, err := post(s.Client(), s.URL+"/o/r", list); err == nil || !bytes.Equal(got, good[:30]) {
+			t.Errorf("cut: got %q, %v", got, err)
+		}
+		s.Wrap(nil)
+
+		s.Wrap(gittest.First(1, gittest.On("ls-refs", gittest.Corrupt(20))))
+		want := bytes.Clone(good)
+		want[20] ^= 0xff
+		if got := mustPost(t, s, "/o/r", list); !bytes.Equal(got, want) {
+			t.Errorf("corrupt: got %q, want %q", got, want)
+		}
+		if got := mustPost(t, s, "/o/r", list); !bytes.Equal(got, good) {
+			t.Errorf("corrupt, second request: got %q", got)
+		}
+		s.Wrap(nil)
+
+		s.Wrap(gittest.On("ls-refs", gittest.Status(429, http.Header{"Retry-After": {"7"}})))
+		resp, _, err := post(s.Client(), s.URL+"/o/r", list)
+		if err != nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "7" {
+			t.Errorf("status: %v, %v", resp, err)
+		}
+		mustPost(t, s, "/o/r", fetch)
+		s.Wrap(nil)
+
+		s.Wrap(gittest.HTML())
+		if got := mustPost(t, s, "/o/r", fetch); !bytes.HasPrefix(got, []byte("<!DOCTYPE")) {
+			t.Errorf("html: %q", got)
+		}
+		s.Wrap(nil)
+
+		s.Wrap(gittest.NoV2())
+		if got := advertisement(t, s); !strings.Contains(got, r.Git("rev-parse", "v1.0.0")+" refs/tags/v1.0.0") {
+			t.Errorf("v0: %q", got)
+		}
+		s.Wrap(nil)
+	}
+}
+
+// TestHang asserts that a request that hangs ends with its client, and at the latest with the server.
+func TestHang(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	t.Run("", func(t *testing.T) {
+		s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
+		s.Wrap(gittest.Hang())
+		client := *s.Client()
+		client.Timeout = 50 * time.Millisecond
+		if _, _, err := post(&client, s.URL+"/o/r", pkt("ls-refs")); !os.IsTimeout(err) {
+			t.Errorf("got %v", err)
+		}
+		go post(s.Client(), s.URL+"/o/r", pkt("ls-refs"))
+		for len(s.Requests()) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if d := time.Since(begin); d > 4*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	for _, url := range []string{"http://192.0.2.1/", "http://example.com/", "http://127.0.0.1.example.com/"} {
+		if _, err := client.Get(url); err == nil || !strings.Contains(err.Error(), "nothing but loopback") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	s := gittest.Serve(t, gittest.AllFilters, nil)
+	resp, err := client.Get(strings.Replace(s.URL, "127.0.0.1", "localhost", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("no repositories: %s", resp.Status)
+	}
+}

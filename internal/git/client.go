@@ -1,0 +1,155 @@
+package git
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Client reaches repositories, and remembers for a while what spares it trips: what servers can do, which filters
+// hosts allow, and what was fetched last. It is safe for concurrent use. Its fields must not change after its first
+// use. It runs no goroutine between calls; files that it holds have no name, or go a minute after their last use.
+type Client struct {
+	HTTP   *http.Client // for all but local repositories
+	Limits Limits
+	DotGit bool // ask for PATH.git where the host knows no PATH
+
+	packs packCache
+
+	mu    sync.Mutex
+	rungs map[string]rungMemo
+}
+
+// How long is remembered what spares trips.
+const (
+	capabilitiesAge = 10 * time.Minute
+	rungAge         = time.Hour
+	maxRungs        = 1000
+)
+
+// Open names a repository: an http or https URL, or an absolute path. It does no I/O. The Repo remembers things: it
+// is best kept for later calls.
+func (c *Client) Open(name string) *Repo {
+	limits := c.Limits.withDefaults()
+	r := &Repo{client: c, name: name, limits: limits}
+	if u, err := url.Parse(name); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		r.host = u.Scheme + "://" + strings.ToLower(u.Host)
+		r.transport = newHTTPTransport(c.HTTP, name, limits.Stall, c.DotGit)
+	} else {
+		r.host = "local"
+		r.transport = &localTransport{dir: name, stall: limits.Stall}
+	}
+	return r
+}
+
+// A rungMemo is the best way of fetching that a host has not refused.
+type rungMemo struct {
+	rung  rung
+	until time.Time // a host may learn
+}
+
+func (c *Client) rung(host string) rung {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	memo := c.rungs[host]
+	if time.Now().After(memo.until) {
+		return rungCombine
+	}
+	return memo.rung
+}
+
+// refused notes that a host does not allow what a rung needs.
+func (c *Client) refused(host string, at rung) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	memo := c.rungs[host]
+	if now.After(memo.until) {
+		memo = rungMemo{}
+	}
+	if memo.rung != at {
+		return // refused on a way that began elsewhere
+	}
+	if c.rungs == nil || len(c.rungs) >= maxRungs {
+		c.rungs = make(map[string]rungMemo)
+	}
+	c.rungs[host] = rungMemo{rung: at + 1, until: now.Add(rungAge)}
+}
+
+// A Repo is one repository. It is safe for concurrent use.
+type Repo struct {
+	client    *Client
+	name      string
+	host      string
+	transport transport
+	limits    Limits
+
+	mu     sync.Mutex
+	caps   capabilities
+	capsAt time.Time
+}
+
+// Name is the repository as it was given to Open.
+func (r *Repo) Name() string { return r.name }
+
+// Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order. Every other error
+// than the caller's leaving and those of this machine is an *Error.
+func (r *Repo) Refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
+	caps, err := r.capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := listRefs(ctx, r.transport, caps, prefixes, r.limits.Refs)
+	if err != nil {
+		return nil, r.fail(err)
+	}
+	return refs, nil
+}
+
+func (r *Repo) capabilities(ctx context.Context) (capabilities, error) {
+	r.mu.Lock()
+	caps, at := r.caps, r.capsAt
+	r.mu.Unlock()
+	if caps != nil && time.Since(at) < capabilitiesAge {
+		return caps, nil
+	}
+	body, err := r.transport.advertise(ctx)
+	if err != nil {
+		return nil, named(r.name, err)
+	}
+	defer body.Close()
+	if caps, err = readCapabilities(body); err != nil {
+		return nil, named(r.name, err)
+	}
+	r.mu.Lock()
+	r.caps, r.capsAt = caps, time.Now()
+	r.mu.Unlock()
+	return caps, nil
+}
+
+// fail names the repository in an error, and asks anew next time what the server can do: it may have moved.
+func (r *Repo) fail(err error) error {
+	r.mu.Lock()
+	r.caps = nil
+	r.mu.Unlock()
+	return named(r.name, err)
+}
+
+// fetch brings a pack and keeps it for the snapshots to come.
+func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
+	caps, err := r.capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !caps.filters() {
+		req.filter, req.most = "", 0
+	}
+	pack, err := fetch(ctx, r.transport, caps, req, r.limits)
+	if err != nil {
+		return nil, named(r.name, err)
+	}
+	return r.client.packs.add(r.name, pack), nil
+}

@@ -1,0 +1,150 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A fetchRequest names objects to bring.
+type fetchRequest struct {
+	wants  []Hash
+	filter string // empty for none: everything that the wants reach
+	deepen bool   // history of one commit; for wants that are commits
+	most   int    // objects; zero for the limit
+}
+
+// errFilterRefused says that the host does not allow the filter.
+var errFilterRefused = errors.New("the host does not allow the filter")
+
+// errTooMany says that a pack holds more objects than the fetch wanted to pay for.
+var errTooMany = errors.New("too many objects")
+
+// fetch brings a pack, spooled and checked.
+func fetch(ctx context.Context, t transport, caps capabilities, req fetchRequest, limits Limits) (*Pack, error) {
+	body, err := t.command(ctx, req.encode(caps))
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if req.most > 0 {
+		limits.Objects = min(limits.Objects, req.most)
+	}
+	p := &pktReader{r: body}
+	if err := skipToPack(p); err != nil {
+		return nil, req.explain(err)
+	}
+	pack, err := readPack(&bandReader{p: p}, caps.format(), limits)
+	if err != nil {
+		return nil, req.explain(err)
+	}
+	return pack, nil
+}
+
+func (req fetchRequest) encode(caps capabilities) []byte {
+	var b strings.Builder
+	b.WriteString(caps.header("fetch"))
+	b.WriteString(pkt("no-progress"))
+	b.WriteString(pkt("ofs-delta"))
+	if req.deepen {
+		b.WriteString(pkt("deepen 1"))
+	}
+	if req.filter != "" {
+		b.WriteString(pkt("filter %s", req.filter))
+	}
+	for _, want := range req.wants {
+		b.WriteString(pkt("want %s", want))
+	}
+	b.WriteString(pkt("done"))
+	b.WriteString(flushLine)
+	return []byte(b.String())
+}
+
+// explain tells a refused filter and an unknown object from other refusals; both have no code, only words
+// (upload-pack.c, list-objects-filter-options.c).
+func (req fetchRequest) explain(err error) error {
+	var r *refusal
+	if !errors.As(err, &r) {
+		return answerError(err)
+	}
+	switch {
+	case req.filter != "" && strings.Contains(r.text, "filter"):
+		return fmt.Errorf("%w %s: %w", errFilterRefused, req.filter, r)
+	case strings.Contains(r.text, "not our ref"):
+		return failf(Missing, "%w", r)
+	}
+	return failf(Broken, "%w", r)
+}
+
+// skipToPack reads the sections before the pack. Without haves there is only news of where the history was cut.
+func skipToPack(p *pktReader) error {
+	for lines := 0; lines < 100_000; lines++ {
+		text, kind, err := p.line()
+		if err != nil {
+			return err
+		}
+		if kind == dataPacket && text == "packfile" {
+			return nil
+		}
+		if kind == flushPacket || kind == endPacket {
+			return failf(Broken, "the host's answer has no pack")
+		}
+	}
+	return failf(Broken, "the host's answer has no pack in its first 100000 lines")
+}
+
+// A bandReader reads the pack out of the packets that carry it (gitprotocol-v2, "packfile").
+type bandReader struct {
+	p    *pktReader
+	rest []byte
+	end  bool
+}
+
+const (
+	bandPack     = 1
+	bandProgress = 2
+	bandError    = 3
+)
+
+func (b *bandReader) Read(buf []byte) (int, error) {
+	for len(b.rest) == 0 {
+		if b.end {
+			return 0, io.EOF
+		}
+		if err := b.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(buf, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+func (b *bandReader) fill() error {
+	pkt, err := b.p.next()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF // a pack ends with a flush
+	}
+	if err != nil {
+		return err
+	}
+	if pkt.kind != dataPacket {
+		b.end = true
+		return nil
+	}
+	if len(pkt.data) == 0 {
+		return failf(Broken, "the host sent an empty packet within the pack")
+	}
+	switch pkt.data[0] {
+	case bandPack:
+		b.rest = pkt.data[1:]
+	case bandProgress:
+	case bandError:
+		return &refusal{printable(pkt.data[1:])}
+	default:
+		return failf(Broken, "the host sent band %d within the pack", pkt.data[0])
+	}
+	return nil
+}

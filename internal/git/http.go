@@ -1,0 +1,180 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	userAgent    = "git/vanity" // hosts know git's clients by the first four letters
+	infoRefs     = "/info/refs"
+	serviceQuery = "service=git-upload-pack"
+)
+
+// An httpTransport speaks the smart HTTP protocol (gitprotocol-http).
+type httpTransport struct {
+	client *http.Client
+	stall  time.Duration
+	dotGit bool // ask again with .git where the host knows no repository without it
+
+	mu   sync.Mutex
+	base string // the repository's URL, after the redirects of the first answer
+}
+
+func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration, dotGit bool) *httpTransport {
+	c := *client
+	follow := c.CheckRedirect
+	c.CheckRedirect = func(req *http.Request, via []*http.Request) error { return checkRedirect(follow, req, via) }
+	return &httpTransport{client: &c, stall: stall, dotGit: dotGit, base: strings.TrimSuffix(rawURL, "/")}
+}
+
+// checkRedirect follows as git does by default (http.followRedirects=initial): the first request only, so that what
+// is posted goes where the advertisement came from.
+func checkRedirect(follow func(*http.Request, []*http.Request) error, req *http.Request, via []*http.Request) error {
+	if via[0].Method != http.MethodGet {
+		return http.ErrUseLastResponse
+	}
+	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return failf(Broken, "the host redirects from https to %s", req.URL.Scheme)
+	}
+	if follow != nil {
+		return follow(req, via)
+	}
+	if len(via) >= 10 {
+		return failf(Broken, "the host redirects more than 10 times")
+	}
+	return nil
+}
+
+func (t *httpTransport) currentBase() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.base
+}
+
+func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
+	base := t.currentBase()
+	body, err := t.advertiseAt(ctx, base)
+	var e *Error
+	if t.dotGit && errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(base, ".git") {
+		return t.advertiseAt(ctx, base+".git")
+	}
+	return body, err
+}
+
+func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCloser, error) {
+	resp, err := t.do(ctx, http.MethodGet, base+infoRefs+"?"+serviceQuery, "advertisement", nil)
+	if err != nil {
+		return nil, err
+	}
+	// resp.Request is the last of the redirects; a host that sends us to a page of another shape is no git server.
+	last := *resp.Request.URL
+	if !strings.HasSuffix(last.Path, infoRefs) {
+		resp.Body.Close()
+		return nil, failf(Broken, "the host redirects to %s, which is no repository", last.Redacted())
+	}
+	last.RawQuery, last.Fragment = "", ""
+	t.mu.Lock()
+	t.base = strings.TrimSuffix(last.String(), infoRefs)
+	t.mu.Unlock()
+	return resp.Body, nil
+}
+
+func (t *httpTransport) command(ctx context.Context, request []byte) (io.ReadCloser, error) {
+	resp, err := t.do(ctx, http.MethodPost, t.currentBase()+"/git-upload-pack", "result", request)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// do makes one request and insists on a git server's answer to it.
+func (t *httpTransport) do(ctx context.Context, method, rawURL, answer string, request []byte) (*http.Response, error) {
+	g := newStallGuard(ctx, t.stall)
+	var body io.Reader
+	if request != nil {
+		body = bytes.NewReader(request)
+	}
+	req, err := http.NewRequestWithContext(g.ctx, method, rawURL, body)
+	if err != nil {
+		g.abandon()
+		return nil, failf(Broken, "%w", err)
+	}
+	req.Header.Set("Git-Protocol", "version=2")
+	req.Header.Set("User-Agent", userAgent)
+	if request != nil {
+		req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
+		req.Header.Set("Accept", "application/x-git-upload-pack-result")
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		g.abandon()
+		return nil, g.explain(err)
+	}
+	g.body = resp.Body
+	resp.Body = g
+	if err := checkResponse(resp, "application/x-git-upload-pack-"+answer); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// checkResponse sorts answers that are no git server's.
+func checkResponse(resp *http.Response, want string) error {
+	if resp.StatusCode != http.StatusOK {
+		return statusError(resp)
+	}
+	contentType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if contentType != want {
+		return failf(Broken, "the host answered with %.100q, not as a git server does: is the URL a repository's?", contentType)
+	}
+	return nil
+}
+
+func statusError(resp *http.Response) error {
+	e := &Error{Err: fmt.Errorf("%s %s: status %s", resp.Request.Method, redacted(resp.Request.URL), resp.Status)}
+	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	switch code := resp.StatusCode; {
+	case code == http.StatusTooManyRequests || code == http.StatusForbidden && e.RetryAfter > 0:
+		e.Kind = Limited
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		e.Kind = Denied
+	case code == http.StatusNotFound || code == http.StatusGone:
+		e.Kind = Missing
+	case code == http.StatusRequestTimeout || code == http.StatusGatewayTimeout:
+		e.Kind = Timeout
+	case code == http.StatusServiceUnavailable:
+		e.Kind = Unavailable
+	default:
+		e.Kind = Broken
+	}
+	return e
+}
+
+func redacted(u *url.URL) string {
+	v := *u
+	v.User = nil
+	return v.String()
+}
+
+// retryAfter reads the header, in seconds or as a date, up to a day; zero if there is none.
+func retryAfter(value string, now time.Time) time.Duration {
+	var d time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
+		d = time.Duration(min(seconds, 86400)) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), 24*time.Hour)
+}

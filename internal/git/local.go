@@ -1,0 +1,125 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// A localTransport speaks over a pipe to `git upload-pack --stateless-rpc`, for a repository on this machine.
+type localTransport struct {
+	dir   string
+	stall time.Duration
+}
+
+func (t *localTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
+	return t.run(ctx, nil, "--advertise-refs")
+}
+
+func (t *localTransport) command(ctx context.Context, request []byte) (io.ReadCloser, error) {
+	return t.run(ctx, request)
+}
+
+// run starts git. Filters are switched on for this process alone: they are off by default, and the repository's own
+// owner asks.
+func (t *localTransport) run(ctx context.Context, request []byte, args ...string) (io.ReadCloser, error) {
+	if _, err := os.Stat(t.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, failf(Missing, "%w", err)
+		}
+		return nil, err
+	}
+	g := newStallGuard(ctx, t.stall)
+	args = append([]string{"-c", "uploadpack.allowFilter=true", "upload-pack", "--stateless-rpc"}, append(args, t.dir)...)
+	cmd := exec.CommandContext(g.ctx, "git", args...)
+	cmd.Env = gitEnviron(os.Environ())
+	cmd.Stdin = bytes.NewReader(request)
+	cmd.WaitDelay = time.Second // a child of git's may hold the pipes longer than git lives
+	p := &process{cmd: cmd, guard: g}
+	cmd.Stderr = &p.stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		g.abandon()
+		if ctx.Err() != nil {
+			return nil, networkError(ctx, ctx.Err())
+		}
+		return nil, fmt.Errorf("a local repository needs the git program: %w", err)
+	}
+	p.stdout = stdout
+	g.body = p
+	return g, nil
+}
+
+// gitEnviron leaves out what would turn git to another repository or configuration.
+func gitEnviron(environ []string) []string {
+	env := make([]string, 0, len(environ)+3)
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "GIT_CONFIG_") || name == "GIT_EXEC_PATH" {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "GIT_PROTOCOL=version=2", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+}
+
+// A process is git's answer: its output, and at the end of it its verdict.
+type process struct {
+	cmd    *exec.Cmd
+	guard  *stallGuard
+	stdout io.ReadCloser
+	stderr tail
+	done   bool
+}
+
+func (p *process) Read(b []byte) (int, error) {
+	n, err := p.stdout.Read(b)
+	if err == nil || p.done {
+		return n, err
+	}
+	p.done = true
+	if werr := p.cmd.Wait(); werr != nil {
+		return n, p.verdict(werr)
+	}
+	return n, err
+}
+
+func (p *process) verdict(err error) error {
+	if p.guard.ctx.Err() != nil {
+		return p.guard.explain(err)
+	}
+	text := printable(p.stderr.b)
+	kind := Broken
+	if strings.Contains(text, "does not appear to be a git repository") {
+		kind = Missing
+	}
+	return failf(kind, "git upload-pack: %w: %s", err, text)
+}
+
+// Close stops git if it still runs.
+func (p *process) Close() error {
+	if !p.done {
+		p.done = true
+		p.guard.cancel(nil)
+		p.stdout.Close()
+		p.cmd.Wait()
+	}
+	return nil
+}
+
+// tail keeps the beginning of what a program complains of.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p[:min(len(p), 4096-len(t.b))]...)
+	return len(p), nil
+}

@@ -1,0 +1,127 @@
+package git
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A Commit is what the library needs of a commit.
+type Commit struct {
+	Hash    Hash
+	Tree    Hash
+	Parents []Hash
+	Time    time.Time // the committer's, in UTC
+}
+
+// parseCommit reads a commit's headers, as far as the committer's.
+func parseCommit(h Hash, data []byte) (*Commit, error) {
+	c := &Commit{Hash: h}
+	var committer []byte
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		key, value, ok := bytes.Cut(line, []byte(" "))
+		if !ok {
+			break // the empty line before the message
+		}
+		var err error
+		switch string(key) {
+		case "tree":
+			c.Tree, err = ParseHash(string(value))
+		case "parent":
+			var parent Hash
+			parent, err = ParseHash(string(value))
+			c.Parents = append(c.Parents, parent)
+		case "committer":
+			committer = value
+		}
+		if err != nil {
+			return nil, fmt.Errorf("commit %s: %s: %w", h, key, err)
+		}
+		if committer != nil {
+			break
+		}
+	}
+	if c.Tree.IsZero() {
+		return nil, fmt.Errorf("commit %s has no tree", h)
+	}
+	seconds, err := committerSeconds(committer)
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", h, err)
+	}
+	c.Time = time.Unix(seconds, 0).UTC()
+	return c, nil
+}
+
+// committerSeconds reads the time out of `NAME <EMAIL> SECONDS ZONE`; names and addresses may hold anything.
+func committerSeconds(value []byte) (int64, error) {
+	_, after, ok := bytes.Cut(value[bytes.LastIndexByte(value, '>')+1:], []byte(" "))
+	if !ok {
+		return 0, fmt.Errorf("malformed committer %.100q", value)
+	}
+	digits, _, _ := bytes.Cut(after, []byte(" "))
+	seconds, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil || seconds < 0 || seconds > 1<<40 {
+		return 0, fmt.Errorf("malformed committer %.100q", value)
+	}
+	return seconds, nil
+}
+
+// A Mode is what a tree says of an entry.
+type Mode uint8
+
+const (
+	RegularFile Mode = iota
+	Executable
+	Symlink
+	Directory
+	Submodule
+)
+
+// An Entry is one name in a tree.
+type Entry struct {
+	Name string
+	Mode Mode
+	Hash Hash
+}
+
+// parseTree reads `MODE NAME NUL OID` entries, which is all that a tree is.
+func parseTree(h Hash, data []byte) ([]Entry, error) {
+	size := int(h.n)
+	var entries []Entry
+	for len(data) > 0 {
+		head, rest, ok := bytes.Cut(data, []byte{0})
+		mode, name, ok2 := bytes.Cut(head, []byte(" "))
+		if !ok || !ok2 || len(name) == 0 || bytes.IndexByte(name, '/') >= 0 || len(rest) < size {
+			return nil, fmt.Errorf("tree %s is malformed", h)
+		}
+		m, err := parseMode(string(mode))
+		if err != nil {
+			return nil, fmt.Errorf("tree %s: %w", h, err)
+		}
+		entries = append(entries, Entry{Name: string(name), Mode: m, Hash: hashOf(rest[:size])})
+		data = rest[size:]
+	}
+	return entries, nil
+}
+
+// parseMode sorts modes as git does (object.h, canon_mode).
+func parseMode(s string) (Mode, error) {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil {
+		return 0, fmt.Errorf("malformed mode %.20q", s)
+	}
+	switch n & 0o170000 {
+	case 0o100000:
+		if n&0o100 != 0 {
+			return Executable, nil
+		}
+		return RegularFile, nil
+	case 0o120000:
+		return Symlink, nil
+	case 0o040000:
+		return Directory, nil
+	}
+	return Submodule, nil
+}

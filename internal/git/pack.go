@@ -1,0 +1,585 @@
+package git
+
+import (
+	"bytes"
+	"cmp"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"slices"
+	"sort"
+	"sync"
+
+	"example.com/vanity/internal/spool"
+)
+
+// A Type is an object's type, with the numbers that packs use.
+type Type uint8
+
+const (
+	CommitObject Type = 1
+	TreeObject   Type = 2
+	BlobObject   Type = 3
+	TagObject    Type = 4
+
+	ofsDelta Type = 6
+	refDelta Type = 7
+)
+
+func (t Type) String() string {
+	switch t {
+	case CommitObject:
+		return "commit"
+	case TreeObject:
+		return "tree"
+	case BlobObject:
+		return "blob"
+	case TagObject:
+		return "tag"
+	}
+	return fmt.Sprintf("type %d", uint8(t))
+}
+
+// A Pack holds objects as they came, each checked against its name. It is safe for concurrent use. Its bytes stay in
+// a spool: memory holds the index, and some content while deltas are resolved.
+type Pack struct {
+	format  *format
+	spool   *spool.Spool
+	entries []entry // in the order of the pack
+	order   []int32 // entries by hash
+
+	mu    sync.Mutex
+	cache contentCache // content that deltas are likely to need, by entry
+}
+
+// An entry is one object of a pack.
+type entry struct {
+	hash       Hash
+	base       int32 // entry that this one is a delta to; -1 for none
+	depth      uint16
+	kind       Type  // the resolved one
+	size       int64 // of the content
+	deltaSize  int64 // of the delta, inflated
+	start, end int64 // the compressed span in the spool
+}
+
+// Len is the number of objects.
+func (p *Pack) Len() int { return len(p.entries) }
+
+// Size is the number of bytes that the pack has.
+func (p *Pack) Size() int64 { return p.spool.Size() }
+
+// Close frees the pack's bytes.
+func (p *Pack) Close() error { return p.spool.Close() }
+
+// find returns the entry of an object, or -1.
+func (p *Pack) find(h Hash) int32 {
+	i, ok := sort.Find(len(p.order), func(i int) int {
+		return bytes.Compare(h.bytes(), p.entries[p.order[i]].hash.bytes())
+	})
+	if !ok {
+		return -1
+	}
+	return p.order[i]
+}
+
+// Has reports whether the pack holds the object.
+func (p *Pack) Has(h Hash) bool { return p.find(h) >= 0 }
+
+// Stat gives an object's type and the size of its content. It fails with fs.ErrNotExist if the pack hasn't got it.
+func (p *Pack) Stat(h Hash) (Type, int64, error) {
+	i := p.find(h)
+	if i < 0 {
+		return 0, 0, absent(h)
+	}
+	return p.entries[i].kind, p.entries[i].size, nil
+}
+
+// Span gives an object's compressed form: a zlib stream of its content (RFC 1950), if the pack holds it whole. ok is
+// false for an object stored as a delta, or unknown.
+func (p *Pack) Span(h Hash) (span *io.SectionReader, ok bool) {
+	i := p.find(h)
+	if i < 0 || p.entries[i].base >= 0 {
+		return nil, false
+	}
+	e := &p.entries[i]
+	return io.NewSectionReader(p.spool, e.start, e.end-e.start), true
+}
+
+// Open reads an object's content. One that is stored whole is inflated as it is read; a delta needs the memory of
+// its content.
+func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
+	i := p.find(h)
+	if i < 0 {
+		return nil, absent(h)
+	}
+	if p.entries[i].base < 0 {
+		return p.inflate(i)
+	}
+	data, err := p.content(i)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+func absent(h Hash) error {
+	return fmt.Errorf("object %s: %w", h, fs.ErrNotExist)
+}
+
+// inflate opens the zlib stream of an entry.
+func (p *Pack) inflate(i int32) (io.ReadCloser, error) {
+	e := &p.entries[i]
+	return zlib.NewReader(io.NewSectionReader(p.spool, e.start, e.end-e.start))
+}
+
+// inflateAll reads the zlib stream of an entry, whose size is known and was checked.
+func (p *Pack) inflateAll(i int32, size int64) ([]byte, error) {
+	r, err := p.inflate(i)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, size)
+	_, err = io.ReadFull(r, data)
+	return data, err
+}
+
+// content reads an entry whole, its deltas applied.
+func (p *Pack) content(i int32) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var chain []int32 // deltas to apply, the last one first
+	data, ok := p.cache.get(i)
+	for !ok && p.entries[i].base >= 0 {
+		chain = append(chain, i)
+		i = p.entries[i].base
+		data, ok = p.cache.get(i)
+	}
+	if !ok {
+		var err error
+		if data, err = p.inflateAll(i, p.entries[i].size); err != nil {
+			return nil, err
+		}
+		p.cache.put(i, data)
+	}
+	for _, i := range slices.Backward(chain) {
+		delta, err := p.inflateAll(i, p.entries[i].deltaSize)
+		if err != nil {
+			return nil, err
+		}
+		if data, err = applyDelta(data, delta); err != nil {
+			return nil, err
+		}
+		p.cache.put(i, data)
+	}
+	return data, nil
+}
+
+// forget frees the memory that resolving deltas took.
+func (p *Pack) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cache = contentCache{}
+}
+
+// readPack spools a pack and indexes it. Every error but those of the local disk is the host's.
+func readPack(r io.Reader, f *format, limits Limits) (*Pack, error) {
+	p := &Pack{format: f, spool: new(spool.Spool)}
+	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), nameSum: f.new()}
+	err := pr.read()
+	if err == nil {
+		err = pr.resolve()
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	p.order = make([]int32, len(p.entries))
+	for i := range p.order {
+		p.order[i] = int32(i)
+	}
+	slices.SortFunc(p.order, func(a, b int32) int {
+		return bytes.Compare(p.entries[a].hash.bytes(), p.entries[b].hash.bytes())
+	})
+	p.forget()
+	return p, nil
+}
+
+// A packReader reads a pack once from front to back. Names of objects that are stored whole are computed on the way;
+// deltas wait for resolve.
+type packReader struct {
+	r      io.Reader
+	pack   *Pack
+	limits Limits
+
+	buf      [32 << 10]byte
+	pos, end int   // unread bytes of buf
+	flushed  int   // bytes of buf that the spool and the sum have already
+	off      int64 // of pos in the pack
+	inflated int64 // bytes of content so far
+	sum      hash.Hash
+	nameSum  hash.Hash
+	zr       io.ReadCloser
+	copyBuf  [32 << 10]byte
+
+	refBase map[int32]Hash  // bases of ref-deltas, by entry
+	offsets map[int64]int32 // entries by where their header begins, while there are ofs-deltas to come
+}
+
+// ReadByte keeps inflate from reading beyond the end of a stream.
+func (r *packReader) ReadByte() (byte, error) {
+	if r.pos == r.end {
+		if err := r.fill(); err != nil {
+			return 0, err
+		}
+	}
+	b := r.buf[r.pos]
+	r.pos++
+	r.off++
+	return b, nil
+}
+
+func (r *packReader) Read(p []byte) (int, error) {
+	if r.pos == r.end {
+		if err := r.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.buf[r.pos:r.end])
+	r.pos += n
+	r.off += int64(n)
+	return n, nil
+}
+
+// fill reads on; what was consumed goes to the spool first.
+func (r *packReader) fill() error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if r.off > r.limits.PackBytes {
+		return failf(Broken, "the host's pack is larger than %d bytes", r.limits.PackBytes)
+	}
+	n, err := r.r.Read(r.buf[:])
+	for n == 0 && err == nil {
+		n, err = r.r.Read(r.buf[:])
+	}
+	r.pos, r.end, r.flushed = 0, n, 0
+	if n > 0 {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// flush sums and spools what was consumed.
+func (r *packReader) flush() error {
+	part := r.buf[r.flushed:r.pos]
+	r.flushed = r.pos
+	r.sum.Write(part)
+	_, err := r.pack.spool.Write(part)
+	return err
+}
+
+func (r *packReader) read() error {
+	count, err := r.header()
+	if err != nil {
+		return err
+	}
+	r.refBase = make(map[int32]Hash)
+	r.offsets = make(map[int64]int32)
+	for i := range count {
+		if err := r.entry(); err != nil {
+			return entryError(i, count, err)
+		}
+	}
+	return r.trailer()
+}
+
+// entryError says which object is malformed; what is no fault of the pack's stays as it is.
+func entryError(i, count int, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, errPack) && !isInflateError(err) {
+		return err
+	}
+	return failf(Broken, "object %d of %d in the host's pack: %w", i+1, count, err)
+}
+
+var errPack = errors.New("malformed pack")
+
+func (r *packReader) header() (int, error) {
+	var head [12]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, err
+	}
+	version := be32(head[4:])
+	if string(head[:4]) != "PACK" || version != 2 && version != 3 {
+		return 0, failf(Broken, "the host sent no pack of version 2 or 3, but %q", head[:8])
+	}
+	count := be32(head[8:])
+	if int64(count) > int64(r.limits.Objects) {
+		return 0, failf(Broken, "the host's pack has %d objects, more than %d: %w", count, r.limits.Objects, errTooMany)
+	}
+	return int(count), nil
+}
+
+func be32(b []byte) uint32 {
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
+
+// trailer compares the pack's checksum and insists that nothing follows.
+func (r *packReader) trailer() error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	want := make([]byte, r.pack.format.size)
+	sum := r.sum.Sum(nil)
+	if _, err := io.ReadFull(r, want); err != nil {
+		return err
+	}
+	if !bytes.Equal(sum, want) {
+		return failf(Broken, "the host's pack does not have the checksum %x that it ends with, but %x", want, sum)
+	}
+	if r.pos < r.end {
+		return failf(Broken, "the host sent more after the pack's end")
+	}
+	var more [1]byte
+	n, err := io.ReadFull(r.r, more[:])
+	if n > 0 {
+		return failf(Broken, "the host sent more after the pack's end")
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// entry reads one object.
+func (r *packReader) entry() error {
+	headerAt := r.off
+	kind, size, err := r.entryHeader()
+	if err != nil {
+		return err
+	}
+	e := entry{kind: kind, base: -1}
+	index := int32(len(r.pack.entries))
+	switch kind {
+	case CommitObject, TreeObject, BlobObject, TagObject:
+		e.size = size
+		if size > r.limits.Object {
+			return failf(Broken, "an object in the host's pack has %d bytes, more than %d", size, r.limits.Object)
+		}
+	case ofsDelta:
+		e.deltaSize = size
+		e.base, err = r.ofsBase(headerAt)
+	case refDelta:
+		e.deltaSize = size
+		name := make([]byte, r.pack.format.size)
+		_, err = io.ReadFull(r, name)
+		r.refBase[index] = hashOf(name)
+	default:
+		err = fmt.Errorf("%w: unknown object type %d", errPack, kind)
+	}
+	if err != nil {
+		return err
+	}
+	if e.deltaSize > r.limits.Delta {
+		return failf(Broken, "a delta in the host's pack has %d bytes, more than %d", size, r.limits.Delta)
+	}
+	e.start = r.off
+	if e.hash, err = r.body(kind, size); err != nil {
+		return err
+	}
+	e.end = r.off
+	r.offsets[headerAt] = index
+	r.pack.entries = append(r.pack.entries, e)
+	return nil
+}
+
+// entryHeader reads type and size (gitformat-pack, "pack entry").
+func (r *packReader) entryHeader() (Type, int64, error) {
+	b, err := r.ReadByte()
+	if err != nil {
+		return 0, 0, err
+	}
+	kind, size := Type(b>>4&7), int64(b&15)
+	for shift := 4; b&0x80 != 0; shift += 7 {
+		if b, err = r.ReadByte(); err != nil {
+			return 0, 0, err
+		}
+		if shift > 56 {
+			return 0, 0, fmt.Errorf("%w: size of an object", errPack)
+		}
+		size |= int64(b&0x7f) << shift
+	}
+	if size < 0 {
+		return 0, 0, fmt.Errorf("%w: size of an object", errPack)
+	}
+	return kind, size, nil
+}
+
+// ofsBase reads how far before headerAt the base's header is.
+func (r *packReader) ofsBase(headerAt int64) (int32, error) {
+	b, err := r.ReadByte()
+	if err != nil {
+		return -1, err
+	}
+	distance := int64(b & 0x7f)
+	for b&0x80 != 0 {
+		if b, err = r.ReadByte(); err != nil {
+			return -1, err
+		}
+		if distance > 1<<50 {
+			return -1, fmt.Errorf("%w: distance of a delta's base", errPack)
+		}
+		distance = (distance+1)<<7 | int64(b&0x7f)
+	}
+	base, ok := r.offsets[headerAt-distance]
+	if !ok {
+		return -1, fmt.Errorf("%w: no object begins where a delta's base should", errPack)
+	}
+	return base, nil
+}
+
+// body inflates an object's stream, checks its size, and names it if it is stored whole.
+func (r *packReader) body(kind Type, size int64) (Hash, error) {
+	if r.inflated += size; r.inflated > r.limits.Inflated {
+		return Hash{}, failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
+	}
+	if err := r.resetInflate(); err != nil {
+		return Hash{}, err
+	}
+	var dst io.Writer = io.Discard
+	whole := kind < ofsDelta
+	if whole {
+		r.nameSum.Reset()
+		fmt.Fprintf(r.nameSum, "%s %d\x00", kind, size)
+		dst = r.nameSum
+	}
+	n, err := io.CopyBuffer(dst, io.LimitReader(r.zr, size+1), r.copyBuf[:])
+	if err != nil {
+		return Hash{}, err
+	}
+	if n != size {
+		return Hash{}, fmt.Errorf("%w: object's content has not the size %d that its header says", errPack, size)
+	}
+	if !whole {
+		return Hash{}, nil
+	}
+	return hashOf(r.nameSum.Sum(nil)), nil
+}
+
+func (r *packReader) resetInflate() (err error) {
+	if r.zr == nil {
+		r.zr, err = zlib.NewReader(r)
+		return err
+	}
+	return r.zr.(zlib.Resetter).Reset(r, nil)
+}
+
+// resolve names the deltas: depth first from each object that is stored whole, so that the content that a delta
+// needs is nearly always at hand. What remains has a base that isn't there, or is its own base.
+func (r *packReader) resolve() error {
+	p := r.pack
+	r.offsets = nil
+	kids := newChildren(p.entries, r.refBase)
+	resolved := 0
+	var stack []int32
+	for i := range p.entries {
+		if p.entries[i].kind < ofsDelta {
+			stack = append(stack, int32(i))
+		}
+		for len(stack) > 0 {
+			i := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			resolved++
+			for _, kid := range kids.of(i, p.entries[i].hash) {
+				if err := r.resolveDelta(kid, i); err != nil {
+					return err
+				}
+				stack = append(stack, kid)
+			}
+		}
+	}
+	if resolved < len(p.entries) {
+		return failf(Broken, "the host's pack has %d deltas whose base it hasn't got", len(p.entries)-resolved)
+	}
+	return nil
+}
+
+func (r *packReader) resolveDelta(i, base int32) error {
+	p := r.pack
+	e, b := &p.entries[i], &p.entries[base]
+	e.base, e.depth = base, b.depth+1
+	if int(e.depth) > r.limits.Depth {
+		return failf(Broken, "the host's pack has a chain of more than %d deltas", r.limits.Depth)
+	}
+	if b.size > r.limits.Delta {
+		return failf(Broken, "the host's pack has a delta to an object of %d bytes, more than %d", b.size, r.limits.Delta)
+	}
+	size, err := p.deltaResultSize(i)
+	if err != nil {
+		return deltaError(err)
+	}
+	if size > r.limits.Delta || size > r.limits.Object {
+		return failf(Broken, "a delta in the host's pack makes %d bytes, more than %d", size, r.limits.Delta)
+	}
+	if r.inflated += size; r.inflated > r.limits.Inflated {
+		return failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
+	}
+	e.kind, e.size = b.kind, size
+	data, err := p.content(i)
+	if err != nil {
+		return deltaError(err)
+	}
+	r.nameSum.Reset()
+	fmt.Fprintf(r.nameSum, "%s %d\x00", e.kind, size)
+	r.nameSum.Write(data)
+	e.hash = hashOf(r.nameSum.Sum(nil))
+	return nil
+}
+
+func deltaError(err error) error {
+	if errors.Is(err, errPack) || isInflateError(err) {
+		return failf(Broken, "a delta in the host's pack: %w", err)
+	}
+	return err
+}
+
+// children are the deltas of each entry.
+type children struct {
+	deltas []int32          // deltas to entries, sorted by their base
+	bases  []entry          // to look up a delta's base
+	byName map[Hash][]int32 // deltas to objects named by hash
+}
+
+func newChildren(entries []entry, refBase map[int32]Hash) *children {
+	c := &children{bases: entries, byName: make(map[Hash][]int32)}
+	for i := range entries {
+		if entries[i].base >= 0 {
+			c.deltas = append(c.deltas, int32(i))
+		}
+	}
+	slices.SortStableFunc(c.deltas, func(a, b int32) int { return cmp.Compare(entries[a].base, entries[b].base) })
+	for i, name := range refBase {
+		c.byName[name] = append(c.byName[name], i)
+	}
+	return c
+}
+
+// of gives the deltas to an entry, each once.
+func (c *children) of(i int32, name Hash) []int32 {
+	from, _ := slices.BinarySearchFunc(c.deltas, i, func(d, i int32) int { return cmp.Compare(c.bases[d].base, i) })
+	to := from
+	for to < len(c.deltas) && c.bases[c.deltas[to]].base == i {
+		to++
+	}
+	kids := slices.Clone(c.deltas[from:to])
+	kids = append(kids, c.byName[name]...)
+	delete(c.byName, name) // a pack may hold an object twice
+	return kids
+}

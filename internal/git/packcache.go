@@ -1,0 +1,112 @@
+package git
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// What a client keeps of what it fetched, so that the info, go.mod and zip of one version are one fetch, or parts of
+// the same.
+const (
+	maxPacks     = 128
+	maxPackBytes = 256 << 20
+	packIdle     = time.Minute
+)
+
+// A packCache keeps the packs used last. The zero value is ready.
+type packCache struct {
+	mu    sync.Mutex
+	packs []*heldPack // the one used last at the end
+	bytes int64
+	timer *time.Timer // to drop idle packs; nil while there are none
+}
+
+// A heldPack is a pack of a repository with the number of its users. It is closed when the cache has dropped it and
+// the last user has gone.
+type heldPack struct {
+	*Pack
+	repo    string
+	users   int
+	dropped bool
+	used    time.Time
+}
+
+// cost is what a pack takes of disk and memory.
+func (h *heldPack) cost() int64 { return h.Size() + int64(h.Len())*100 }
+
+// acquire gives the packs of a repository, each to be released.
+func (c *packCache) acquire(repo string) []*heldPack {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var held []*heldPack
+	for _, h := range c.packs {
+		if h.repo == repo {
+			h.users++
+			held = append(held, h)
+		}
+	}
+	return held
+}
+
+// add takes a new pack; its first user is the caller.
+func (c *packCache) add(repo string, p *Pack) *heldPack {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := &heldPack{Pack: p, repo: repo, users: 1, used: time.Now()}
+	c.packs = append(c.packs, h)
+	c.bytes += h.cost()
+	c.evict(time.Now())
+	if c.timer == nil {
+		c.timer = time.AfterFunc(packIdle, c.tick)
+	}
+	return h
+}
+
+func (c *packCache) release(held []*heldPack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range held {
+		h.users--
+		h.used = time.Now()
+		if h.users > 0 {
+			continue
+		}
+		h.forget()
+		if h.dropped {
+			h.Close()
+		} else if i := slices.Index(c.packs, h); i >= 0 {
+			c.packs = append(slices.Delete(c.packs, i, i+1), h)
+		}
+	}
+	c.evict(time.Now())
+}
+
+// evict drops what is idle or too much, the longest unused first.
+func (c *packCache) evict(now time.Time) {
+	n := 0
+	for _, h := range c.packs {
+		idle := h.users == 0 && now.Sub(h.used) >= packIdle
+		if !idle && c.bytes <= maxPackBytes && len(c.packs)-n <= maxPacks {
+			break
+		}
+		c.bytes -= h.cost()
+		h.dropped = true
+		if h.users == 0 {
+			h.Close()
+		}
+		n++
+	}
+	c.packs = slices.Delete(c.packs, 0, n)
+}
+
+func (c *packCache) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.evict(time.Now())
+	if len(c.packs) == 0 {
+		c.timer = nil
+		return
+	}
+	c.timer.Reset(packIdle)
+}

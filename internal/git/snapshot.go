@@ -1,0 +1,428 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// A rung is a way of fetching a directory without the rest of the repository. Hosts allow filters one by one, so
+// there is a ladder of them, from the one that brings least to the one that works everywhere.
+type rung int
+
+const (
+	rungCombine  rung = iota // commit and trees on the way by combine:blob:none+tree:N, trees below by blob:none
+	rungBlobless             // commit and all its trees by blob:none
+	rungLevels               // commit and trees on the way by tree:0, a trip each; then all below the directory
+	rungWhole                // all of the commit
+)
+
+// commit is the request for a commit and what is best fetched along, for a directory depth levels down.
+func (r rung) commit(h Hash, depth int) fetchRequest {
+	req := fetchRequest{wants: []Hash{h}, deepen: true}
+	switch {
+	case r == rungCombine && depth > 0:
+		req.filter = fmt.Sprintf("combine:blob:none+tree:%d", depth)
+	case r == rungCombine || r == rungBlobless:
+		req.filter = "blob:none"
+	case r == rungLevels && depth > 0:
+		req.filter = "tree:0"
+	}
+	return req
+}
+
+// tree is the request for a tree that is missing, levels above the directory; 0 is the directory itself, or below.
+func (r rung) tree(h Hash, levels int) fetchRequest {
+	req := fetchRequest{wants: []Hash{h}}
+	switch {
+	case r == rungCombine && levels > 0:
+		req.filter = fmt.Sprintf("combine:blob:none+tree:%d", levels)
+	case r == rungCombine || r == rungBlobless:
+		req.filter = "blob:none"
+	case r == rungLevels && levels > 0:
+		req.filter = "tree:0"
+	}
+	return req
+}
+
+// A Snapshot is one commit with the trees that lead to a directory, and all trees below it. Blobs come as they are
+// asked for. It must be closed. It is for one goroutine.
+type Snapshot struct {
+	Commit *Commit
+
+	repo      *Repo
+	dir       string
+	rung      rung
+	unlimited bool // take all trees, however many: the host allows nothing better
+	packs     []*heldPack
+	trees     map[Hash][]Entry
+	below     int // blobs below the directory
+}
+
+// Snapshot fetches a commit for the sake of a directory of it: slash-separated, empty for the root. What the client
+// still has is not fetched again. A directory that isn't there is no error; see [Snapshot.Lookup].
+//
+// The number of requests is 1 to 2 where the host allows combined filters, 1 where it allows blob:none, and 2 more
+// than the directory has levels where it allows tree:0 alone.
+func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot, error) {
+	s := &Snapshot{repo: r, dir: dir, rung: r.client.rung(r.host), trees: make(map[Hash][]Entry)}
+	s.packs = r.client.packs.acquire(r.name)
+	err := s.loadCommit(ctx, commit)
+	if err == nil {
+		err = s.loadTrees(ctx)
+	}
+	if err != nil {
+		s.Close()
+		return nil, named(r.name, err)
+	}
+	return s, nil
+}
+
+// Close lets go of what the snapshot holds.
+func (s *Snapshot) Close() {
+	s.repo.client.packs.release(s.packs)
+	s.packs = nil
+}
+
+// fetch brings what a rung's request asks for, and goes down the ladder as the host refuses.
+func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) error {
+	for {
+		req := request(s.rung)
+		if s.rung == rungBlobless && s.dir != "" && !s.unlimited {
+			req.most = s.repo.limits.Trees
+		}
+		h, err := s.repo.fetch(ctx, req)
+		switch {
+		case err == nil:
+			s.packs = append(s.packs, h)
+			return nil
+		case errors.Is(err, errTooMany) && req.most > 0:
+			s.rung, s.unlimited = rungLevels, true
+		case !errors.Is(err, errFilterRefused) || req.filter == "":
+			return s.repo.fail(err)
+		case s.rung == rungLevels && s.unlimited:
+			s.rung = rungBlobless // came here from too many trees, but a level at a time is not allowed
+		default:
+			s.repo.client.refused(s.repo.host, s.rung)
+			s.rung++
+		}
+	}
+}
+
+func (s *Snapshot) loadCommit(ctx context.Context, h Hash) error {
+	depth := levels(s.dir)
+	if s.pack(h) == nil {
+		if err := s.fetch(ctx, func(r rung) fetchRequest { return r.commit(h, depth) }); err != nil {
+			return err
+		}
+	}
+	data, err := s.read(h, CommitObject, maxCommit)
+	if err != nil {
+		return err
+	}
+	if s.Commit, err = parseCommit(h, data); err != nil {
+		return failf(Broken, "%w", err)
+	}
+	return nil
+}
+
+const (
+	maxCommit = 16 << 20
+	maxTree   = 64 << 20
+)
+
+func levels(dir string) int {
+	if dir == "" {
+		return 0
+	}
+	return strings.Count(dir, "/") + 1
+}
+
+// loadTrees fetches what is missing on the way to the directory, then below it.
+func (s *Snapshot) loadTrees(ctx context.Context) error {
+	h := s.Commit.Tree
+	depth := levels(s.dir)
+	var elements []string
+	if s.dir != "" {
+		elements = strings.Split(s.dir, "/")
+	}
+	for i := 0; ; i++ {
+		if s.pack(h) == nil {
+			if err := s.fetch(ctx, func(r rung) fetchRequest { return r.tree(h, depth-i) }); err != nil {
+				return err
+			}
+		}
+		entries, err := s.tree(h)
+		if err != nil {
+			return err
+		}
+		if i == len(elements) {
+			return s.loadBelow(ctx, h)
+		}
+		e, ok := find(entries, elements[i])
+		if !ok || e.Mode != Directory {
+			return nil
+		}
+		h = e.Hash
+	}
+}
+
+// loadBelow fetches trees that are missing below the directory, as when they came along for the sake of another one,
+// a level a trip. Where the directory was fetched for itself, none is.
+func (s *Snapshot) loadBelow(ctx context.Context, root Hash) error {
+	for {
+		missing, err := s.survey(root)
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		if err := s.fetch(ctx, func(r rung) fetchRequest {
+			req := r.tree(root, 0)
+			req.wants = missing
+			return req
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// survey counts the blobs below a tree, each tree once, and lists the trees that are missing.
+func (s *Snapshot) survey(root Hash) (missing []Hash, err error) {
+	seen := map[Hash]bool{root: true}
+	next := []Hash{root}
+	s.below = 0
+	for len(next) > 0 {
+		h := next[len(next)-1]
+		next = next[:len(next)-1]
+		if s.pack(h) == nil {
+			missing = append(missing, h)
+			continue
+		}
+		entries, err := s.tree(h)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Mode != Directory {
+				s.below++
+			} else if !seen[e.Hash] {
+				seen[e.Hash] = true
+				next = append(next, e.Hash)
+			}
+		}
+		if s.below+len(seen) > s.repo.limits.Entries {
+			return nil, failf(Broken, "the directory holds more than %d entries", s.repo.limits.Entries)
+		}
+	}
+	return missing, nil
+}
+
+// pack gives a pack that holds the object, or nil.
+func (s *Snapshot) pack(h Hash) *heldPack {
+	for i := len(s.packs) - 1; i >= 0; i-- {
+		if s.packs[i].Has(h) {
+			return s.packs[i]
+		}
+	}
+	return nil
+}
+
+// stat gives the pack that holds an object of the type that is due, and its size.
+func (s *Snapshot) stat(h Hash, want Type) (*heldPack, int64, error) {
+	p := s.pack(h)
+	if p == nil {
+		return nil, 0, failf(Broken, "the host did not send object %s", h)
+	}
+	kind, size, err := p.Stat(h)
+	if err == nil && kind != want {
+		err = failf(Missing, "object %s is a %s, not a %s", h, kind, want)
+	}
+	return p, size, err
+}
+
+// read gives an object's content.
+func (s *Snapshot) read(h Hash, want Type, most int64) ([]byte, error) {
+	p, size, err := s.stat(h, want)
+	if err != nil {
+		return nil, err
+	}
+	if size > most {
+		return nil, failf(Broken, "%s %s has %d bytes, more than %d", want, h, size, most)
+	}
+	rc, err := p.Open(h)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	data := make([]byte, size)
+	_, err = io.ReadFull(rc, data)
+	return data, err
+}
+
+func (s *Snapshot) tree(h Hash) ([]Entry, error) {
+	if entries, ok := s.trees[h]; ok {
+		return entries, nil
+	}
+	data, err := s.read(h, TreeObject, maxTree)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parseTree(h, data)
+	if err != nil {
+		return nil, failf(Broken, "%w", err)
+	}
+	s.trees[h] = entries
+	return entries, nil
+}
+
+func find(entries []Entry, name string) (Entry, bool) {
+	for _, e := range entries {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Lookup finds an entry by its slash-separated path from the repository's root. It fails with fs.ErrNotExist if
+// there is none, or if the trees there were not fetched: known are the directories on the way to the snapshot's own,
+// and all below it.
+func (s *Snapshot) Lookup(path string) (Entry, error) {
+	e := Entry{Mode: Directory, Hash: s.Commit.Tree}
+	for name := range strings.SplitSeq(path, "/") {
+		var ok bool
+		if e.Mode == Directory && s.pack(e.Hash) != nil {
+			entries, err := s.tree(e.Hash)
+			if err != nil {
+				return Entry{}, err
+			}
+			e, ok = find(entries, name)
+		}
+		if !ok {
+			return Entry{}, fmt.Errorf("%s at commit %s: %w", path, s.Commit.Hash, fs.ErrNotExist)
+		}
+	}
+	return e, nil
+}
+
+// directory gives the tree of the snapshot's directory.
+func (s *Snapshot) directory() (Hash, error) {
+	if s.dir == "" {
+		return s.Commit.Tree, nil
+	}
+	e, err := s.Lookup(s.dir)
+	return e.Hash, err
+}
+
+// Walk calls fn for every entry below a directory that is the snapshot's own or below it, a directory before what it
+// holds, in git's order, with the path from that directory on. It does nothing if there is no such directory.
+func (s *Snapshot) Walk(dir string, fn func(path string, e Entry) error) error {
+	root := Entry{Mode: Directory, Hash: s.Commit.Tree}
+	if dir != "" {
+		var err error
+		if root, err = s.Lookup(dir); errors.Is(err, fs.ErrNotExist) || err == nil && root.Mode != Directory {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	w := walker{s: s, fn: fn}
+	return w.walk(root.Hash, "", 0)
+}
+
+// maxLevels is git's own bound (core.maxTreeDepth).
+const maxLevels = 2048
+
+type walker struct {
+	s     *Snapshot
+	fn    func(string, Entry) error
+	count int
+}
+
+func (w *walker) walk(h Hash, prefix string, level int) error {
+	entries, err := w.s.tree(h)
+	if err != nil {
+		return err
+	}
+	if w.count += len(entries); w.count > w.s.repo.limits.Entries || level > maxLevels {
+		return named(w.s.repo.name, failf(Broken, "the directory holds more than %d entries, or %d levels", w.s.repo.limits.Entries, maxLevels))
+	}
+	for _, e := range entries {
+		path := prefix + e.Name
+		if err := w.fn(path, e); err != nil {
+			return err
+		}
+		if e.Mode == Directory {
+			if err := w.walk(e.Hash, path+"/", level+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fewWants is how many blobs are named one by one without a thought of what that costs.
+const fewWants = 200
+
+// Load makes sure that the blobs are at hand, by one request for all that are missing.
+func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
+	var missing []Hash
+	seen := make(map[Hash]bool)
+	for _, h := range blobs {
+		if !seen[h] && s.pack(h) == nil {
+			missing = append(missing, h)
+		}
+		seen[h] = true
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	// Names of blobs don't compress: when most of the directory is wanted, its tree says so more briefly.
+	if dir, err := s.directory(); err == nil && len(missing) > fewWants && 2*len(missing) > s.below {
+		missing = append([]Hash{dir}, s.outside(missing)...)
+	}
+	err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: missing} })
+	return named(s.repo.name, err)
+}
+
+// outside gives the blobs that are not below the directory.
+func (s *Snapshot) outside(blobs []Hash) []Hash {
+	inside := make(map[Hash]bool)
+	s.Walk(s.dir, func(_ string, e Entry) error {
+		inside[e.Hash] = true
+		return nil
+	})
+	var out []Hash
+	for _, h := range blobs {
+		if !inside[h] {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// ReadBlob gives a blob's content, which is fetched if it isn't at hand. More than most bytes are an error.
+func (s *Snapshot) ReadBlob(ctx context.Context, h Hash, most int64) ([]byte, error) {
+	if err := s.Load(ctx, []Hash{h}); err != nil {
+		return nil, err
+	}
+	data, err := s.read(h, BlobObject, most)
+	return data, named(s.repo.name, err)
+}
+
+// BlobSize gives the size of a blob that was loaded.
+func (s *Snapshot) BlobSize(h Hash) (int64, error) {
+	_, size, err := s.stat(h, BlobObject)
+	return size, named(s.repo.name, err)
+}
+
+// OpenBlob reads a blob that was loaded. It must be closed before the snapshot is.
+func (s *Snapshot) OpenBlob(h Hash) (io.ReadCloser, error) {
+	p, _, err := s.stat(h, BlobObject)
+	if err != nil {
+		return nil, named(s.repo.name, err)
+	}
+	return p.Open(h)
+}

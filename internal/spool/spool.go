@@ -1,0 +1,96 @@
+// Package spool keeps bytes of unknown number: few in memory, many in a temporary file that has no name where the
+// system allows it, so that nothing is left behind even by a killed process.
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// inMemory is how many bytes a spool holds before it moves to a file.
+const inMemory = 128 << 10
+
+// A Spool is written once, from one goroutine, and then read from any number of them. The zero value is empty and
+// ready. It must be closed.
+type Spool struct {
+	mem    []byte
+	file   *os.File
+	remove bool // the file still has its name
+	size   int64
+}
+
+// Write appends p. An error is one of the local disk.
+func (s *Spool) Write(p []byte) (int, error) {
+	if s.file == nil && len(s.mem)+len(p) > inMemory {
+		if err := s.toFile(); err != nil {
+			return 0, err
+		}
+	}
+	if s.file == nil {
+		s.mem = append(s.mem, p...)
+		s.size += int64(len(p))
+		return len(p), nil
+	}
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	if err != nil {
+		err = fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
+	}
+	return n, err
+}
+
+func (s *Spool) toFile() error {
+	f, err := os.CreateTemp("", "vanity-*")
+	if err != nil {
+		return fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
+	}
+	s.file = f
+	s.remove = os.Remove(f.Name()) != nil // an open file can't lose its name on Windows
+	if _, err := f.Write(s.mem); err != nil {
+		return fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
+	}
+	s.mem = nil
+	return nil
+}
+
+// ReadAt implements [io.ReaderAt].
+func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
+	if s.file != nil {
+		return s.file.ReadAt(p, off)
+	}
+	if off < 0 {
+		return 0, errors.New("spool: negative offset")
+	}
+	if off >= int64(len(s.mem)) {
+		return 0, io.EOF
+	}
+	n := copy(p, s.mem[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Size is the number of bytes written.
+func (s *Spool) Size() int64 { return s.size }
+
+// Memory is the number of bytes held in memory.
+func (s *Spool) Memory() int64 { return int64(len(s.mem)) }
+
+// Reader reads the whole from its start, independently of other readers.
+func (s *Spool) Reader() *io.SectionReader { return io.NewSectionReader(s, 0, s.size) }
+
+// Close frees the bytes. Reading after it fails.
+func (s *Spool) Close() error {
+	s.mem = nil
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	if s.remove {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return err
+}

@@ -1,0 +1,314 @@
+// Package modrepo makes Go modules out of a git repository: versions, their info, go.mod and zip, by the rules of the
+// go command (cmd/go/internal/modfetch, coderepo.go), but for one: which tag is which version is a pattern's to say.
+//
+// A [Source] is a directory of a repository with a pattern of tags, a [Module] one module path served from it.
+package modrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"example.com/vanity/internal/git"
+)
+
+// A Repository is what modules are made of; *[git.Repo] is one.
+type Repository interface {
+	// Name is the repository's URL, or its path on this machine.
+	Name() string
+	// Refs lists the refs that begin with one of the prefixes.
+	Refs(ctx context.Context, prefixes ...string) ([]git.Ref, error)
+	// Snapshot gives a commit, for the sake of a directory.
+	Snapshot(ctx context.Context, commit git.Hash, dir string) (*git.Snapshot, error)
+}
+
+// An Error says why a module or a version is not there. It satisfies errors.Is(err, fs.ErrNotExist).
+type Error struct {
+	Reason string // for whoever asks
+	Hint   string // for those who may know the repository: names of tags and directories; may be empty
+}
+
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Reason
+	}
+	return e.Reason + " (" + e.Hint + ")"
+}
+
+// Is makes every Error equal to fs.ErrNotExist.
+func (e *Error) Is(target error) bool { return target == fs.ErrNotExist }
+
+func notFound(format string, args ...any) error {
+	return &Error{Reason: fmt.Sprintf(format, args...)}
+}
+
+// TagsAge is how long a listing of tags is used for what comes after it. A tag that is not in it is asked for anew.
+const TagsAge = time.Minute
+
+// A Source is a directory of a repository and the pattern of its versions' tags. It is safe for concurrent use; its
+// fields must not change.
+type Source struct {
+	Repo      Repository
+	Directory string // slash-separated; empty for the root
+	TagPrefix string // what stands before a version's digits in its tag
+	TagSuffix string // and after them
+
+	// Unsure means that the pattern is a mere default. If the repository has tags by the go command's own pattern
+	// for the directory too, there is no telling which are meant, and nothing is served.
+	Unsure bool
+
+	lock  sync.Mutex // held while tags are listed: one listing serves all who wait
+	tags  map[string]git.Ref
+	since time.Time
+}
+
+// tag is the name of a version's tag.
+func (s *Source) tag(version string) string {
+	return s.TagPrefix + strings.TrimPrefix(version, "v") + s.TagSuffix
+}
+
+// version is the canonical version that a tag stands for, or empty.
+func (s *Source) version(tag string) string {
+	rest, ok := strings.CutPrefix(tag, s.TagPrefix)
+	rest, ok2 := strings.CutSuffix(rest, s.TagSuffix)
+	v := "v" + rest
+	if !ok || !ok2 || v != semver.Canonical(v) || module.IsPseudoVersion(v) {
+		return ""
+	}
+	return v
+}
+
+const tagsDir = "refs/tags/"
+
+// ownPrefix is how the go command wants the tags of the directory to begin.
+func (s *Source) ownPrefix() string { return tagsDir + s.Directory + "/v" }
+
+// list gives the tags of all versions, by version, no older than a minute.
+func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.tags != nil && time.Since(s.since) < TagsAge {
+		return s.tags, nil
+	}
+	prefixes := []string{tagsDir + s.TagPrefix}
+	if s.Unsure {
+		prefixes = append(prefixes, s.ownPrefix())
+	}
+	refs, err := s.Repo.Refs(ctx, prefixes...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkSure(refs); err != nil {
+		return nil, err
+	}
+	tags := make(map[string]git.Ref)
+	for _, ref := range refs {
+		if v := s.version(strings.TrimPrefix(ref.Name, tagsDir)); v != "" {
+			tags[v] = ref
+		}
+	}
+	s.tags, s.since = tags, time.Now()
+	return tags, nil
+}
+
+// checkSure refuses to guess between two patterns: the wrong guess would be a checksum for ever.
+func (s *Source) checkSure(refs []git.Ref) error {
+	if !s.Unsure {
+		return nil
+	}
+	for _, ref := range refs {
+		v, ok := strings.CutPrefix(ref.Name, strings.TrimSuffix(s.ownPrefix(), "v"))
+		if ok && semver.IsValid(v) {
+			return &Error{
+				Reason: `the repository has tags DIR/v*, DIR being the module's directory, and may have tags v* of its own: ` +
+					`the owner of this server must say which are meant, by Config.Tags "DIR/v*" or "v*"`,
+				Hint: fmt.Sprintf("tag %s, Config.Directory %q", strings.TrimPrefix(ref.Name, tagsDir), s.Directory),
+			}
+		}
+	}
+	return nil
+}
+
+// find gives a version's tag: from the listing if there is a fresh one that has it, else by asking for it alone.
+func (s *Source) find(ctx context.Context, version string) (git.Ref, error) {
+	if ref, ok := s.known(version); ok {
+		return ref, nil
+	}
+	name := tagsDir + s.tag(version)
+	prefixes := []string{name}
+	if s.Unsure {
+		prefixes = append(prefixes, s.ownPrefix())
+	}
+	refs, err := s.Repo.Refs(ctx, prefixes...)
+	if err != nil {
+		return git.Ref{}, err
+	}
+	if err := s.checkSure(refs); err != nil {
+		return git.Ref{}, err
+	}
+	for _, ref := range refs {
+		if ref.Name == name && !ref.Hash.IsZero() {
+			return ref, nil
+		}
+	}
+	return git.Ref{}, &Error{Reason: "unknown version", Hint: fmt.Sprintf("the repository has no tag %q", s.tag(version))}
+}
+
+func (s *Source) known(version string) (git.Ref, bool) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if time.Since(s.since) >= TagsAge {
+		return git.Ref{}, false
+	}
+	ref, ok := s.tags[version]
+	return ref, ok
+}
+
+// A Module is a module path served from a source. It is safe for concurrent use.
+type Module struct {
+	source    *Source
+	path      string
+	pathMajor string
+	declared  bool
+}
+
+// Module gives the module with a path. If declared, the path must be what go.mod says; else only its major version
+// must, as for the go command, so that a fork can stand in for the original.
+func (s *Source) Module(path string, declared bool) (*Module, error) {
+	_, pathMajor, ok := module.SplitPathVersion(path)
+	if !ok {
+		return nil, notFound("malformed module path %q", path)
+	}
+	return &Module{source: s, path: path, pathMajor: pathMajor, declared: declared}, nil
+}
+
+// An Info is the content of an .info file.
+type Info struct {
+	Version string
+	Time    time.Time // of the commit, by its committer, in UTC
+	Origin  *Origin   `json:",omitempty"`
+}
+
+// An Origin says where a version comes from, with the names that the go command gives to it (codehost.Origin).
+type Origin struct {
+	VCS    string
+	URL    string `json:",omitempty"` // none for a repository on this machine
+	Subdir string `json:",omitempty"`
+	Hash   string // the commit
+	Ref    string `json:",omitempty"`
+}
+
+// Versions lists the versions that have a tag and fit the path's major version, the lowest first.
+func (m *Module) Versions(ctx context.Context) ([]string, error) {
+	tags, err := m.source.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]string, 0, len(tags))
+	for v := range tags {
+		if module.CheckPathMajor(v, m.pathMajor) == nil {
+			list = append(list, v)
+		}
+	}
+	semver.Sort(list)
+	if m.declared {
+		return list, m.checkDeclared(ctx, list)
+	}
+	return list, nil
+}
+
+// checkDeclared asks the highest version whether the path is its own. A path that nothing declares must not look
+// like a module without versions: the go command would take it for one.
+func (m *Module) checkDeclared(ctx context.Context, list []string) error {
+	if len(list) == 0 {
+		return notFound("no version of the repository's module fits this path")
+	}
+	_, err := m.Stat(ctx, highest(list))
+	return err
+}
+
+// highest is the version that speaks for the module: the highest release, or the highest of all if there is none.
+func highest(list []string) string {
+	for i := len(list) - 1; i >= 0; i-- {
+		if semver.Prerelease(list[i]) == "" {
+			return list[i]
+		}
+	}
+	return list[len(list)-1]
+}
+
+// Stat resolves a version. Its Origin.Hash is what GoMod and Zip want.
+func (m *Module) Stat(ctx context.Context, version string) (*Info, error) {
+	if err := m.checkVersion(version); err != nil {
+		return nil, err
+	}
+	ref, err := m.source.find(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	r, err := m.root(ctx, ref.Object())
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return &Info{Version: version, Time: r.snapshot.Commit.Time, Origin: m.origin(ref)}, nil
+}
+
+func (m *Module) origin(ref git.Ref) *Origin {
+	o := &Origin{VCS: "git", Subdir: m.source.Directory, Hash: ref.Object().String(), Ref: ref.Name}
+	if url := m.source.Repo.Name(); strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
+		o.URL = url
+	}
+	return o
+}
+
+// checkVersion tells what can't be answered apart from what isn't there.
+func (m *Module) checkVersion(version string) error {
+	switch {
+	case version != module.CanonicalVersion(version):
+		return notFound("%q is no canonical version: queries by branch, tag or commit are not answered here", version)
+	case module.IsPseudoVersion(version):
+		return notFound("pseudo-versions are not served here: ask for a version that has a tag")
+	case strings.HasSuffix(version, "+incompatible"):
+		return notFound("+incompatible versions are not served here")
+	}
+	if err := module.CheckPathMajor(version, m.pathMajor); err != nil {
+		return notFound("%v", err)
+	}
+	return nil
+}
+
+// Latest is the highest release that is not retracted, or the highest pre-release if there is none.
+func (m *Module) Latest(ctx context.Context) (*Info, error) {
+	list, err := m.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, notFound("the module has no versions: none of the repository's tags fits")
+	}
+	retracted, err := m.retracted(ctx, highest(list))
+	if err != nil {
+		return nil, err
+	}
+	var kept []string
+	for _, v := range list {
+		if !retracted(v) {
+			kept = append(kept, v)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, notFound("all versions of the module are retracted")
+	}
+	return m.Stat(ctx, highest(kept))
+}
+
+// isNotExist is the one question of what isn't there.
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,233 @@
+package modrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+	modzip "golang.org/x/mod/zip"
+
+	"example.com/vanity/internal/git"
+)
+
+// Zip writes the module zip of the version that info is about. Its content is what the go command would put in, file
+// by file; nothing should be made of what was written before an error.
+func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
+	r, err := m.at(ctx, info)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	files, err := r.files(ctx)
+	if err != nil {
+		return err
+	}
+	wanted, err := m.choose(files, r.goMod)
+	if err != nil {
+		return err
+	}
+	if err := r.checkAttributes(ctx, m.source.Directory, wanted); err != nil {
+		return err
+	}
+	blobs := make([]git.Hash, len(wanted))
+	for i, f := range wanted {
+		blobs[i] = f.entry.Hash
+	}
+	if err := r.snapshot.Load(ctx, blobs); err != nil {
+		return err
+	}
+	if err := sizes(r.snapshot, wanted); err != nil {
+		return err
+	}
+	return m.create(w, info.Version, files)
+}
+
+// files lists the module's tree as coderepo.go's Zip sees it in `git archive`'s output: files and symbolic links.
+// Submodules are empty directories there. A module below the repository's root without LICENSE has the root's.
+func (r *root) files(ctx context.Context) ([]*file, error) {
+	var files []*file
+	haveLicense := false
+	err := r.snapshot.Walk(r.dir, func(name string, e git.Entry) error {
+		if e.Mode == git.Directory || e.Mode == git.Submodule {
+			return ctx.Err()
+		}
+		files = append(files, &file{name: name, entry: e, snapshot: r.snapshot})
+		haveLicense = haveLicense || name == license
+		return nil
+	})
+	if err != nil || haveLicense || r.dir == "" {
+		return files, err
+	}
+	e, ok, err := r.file(license)
+	if ok {
+		e.Mode = git.RegularFile // what a link says is taken for the text
+		files = append(files, &file{name: license, entry: e, snapshot: r.snapshot, inherited: true})
+	}
+	return files, err
+}
+
+const license = "LICENSE"
+
+// choose asks the rules of module zips which files go in, before any of their content is fetched.
+func (m *Module) choose(files []*file, goMod []byte) ([]*file, error) {
+	named := make(map[string]*file, len(files))
+	list := make([]modzip.File, len(files))
+	for i, f := range files {
+		list[i] = unread{f, goMod}
+		named[f.name] = f
+	}
+	checked, err := modzip.CheckFiles(list)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	wanted := make([]*file, len(checked.Valid))
+	for i, name := range checked.Valid {
+		wanted[i] = named[name]
+	}
+	return wanted, nil
+}
+
+// invalid gives the first fault: that a module zip can't hold a file, or all of them, is no failure of ours.
+func invalid(err error) error {
+	var list modzip.FileErrorList
+	if errors.As(err, &list) && len(list) > 0 {
+		return notFound("the module can't be a module zip: %v", list[0])
+	}
+	return notFound("the module can't be a module zip: %v", err)
+}
+
+// sizes notes how large the files are, once they are at hand.
+func sizes(s *git.Snapshot, files []*file) error {
+	for _, f := range files {
+		size, err := s.BlobSize(f.entry.Hash)
+		if err != nil {
+			return err
+		}
+		f.size = size
+	}
+	return nil
+}
+
+// create writes the zip. The rules are asked again, since only now the sizes are known.
+func (m *Module) create(w io.Writer, version string, files []*file) error {
+	list := make([]modzip.File, len(files))
+	for i, f := range files {
+		list[i] = f
+	}
+	if _, err := modzip.CheckFiles(list); err != nil {
+		return invalid(err)
+	}
+	return modzip.Create(w, module.Version{Path: m.path, Version: version}, list)
+}
+
+// A file is one file of a module, for [modzip.Create].
+type file struct {
+	name      string
+	entry     git.Entry
+	size      int64
+	inherited bool // LICENSE of the repository's root
+	snapshot  *git.Snapshot
+}
+
+func (f *file) Path() string                 { return f.name }
+func (f *file) Lstat() (fs.FileInfo, error)  { return fileInfo{f}, nil }
+func (f *file) Open() (io.ReadCloser, error) { return f.snapshot.OpenBlob(f.entry.Hash) }
+
+// unread is a file whose content is not at hand, but for go.mod's, which the rules want to see.
+type unread struct {
+	*file
+	goMod []byte
+}
+
+func (u unread) Open() (io.ReadCloser, error) {
+	if u.name == "go.mod" && u.goMod != nil {
+		return io.NopCloser(bytes.NewReader(u.goMod)), nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+type fileInfo struct{ f *file }
+
+func (i fileInfo) Name() string       { return path.Base(i.f.name) }
+func (i fileInfo) Size() int64        { return i.f.size }
+func (i fileInfo) ModTime() time.Time { return time.Time{} }
+func (i fileInfo) IsDir() bool        { return false }
+func (i fileInfo) Sys() any           { return nil }
+func (i fileInfo) Mode() fs.FileMode {
+	switch i.f.entry.Mode {
+	case git.Symlink:
+		return fs.ModeSymlink | 0o777
+	case git.Executable:
+		return 0o755
+	}
+	return 0o644
+}
+
+// attributesFile tells git how to convert files.
+const attributesFile = ".gitattributes"
+
+// attributes lists the attributes files that may concern a directory: those above, in, and below it.
+func (r *root) attributes(dir string) []git.Hash {
+	var blobs []git.Hash
+	for _, name := range r.attributesFiles(dir) {
+		if e, ok, err := r.file(name); ok && err == nil {
+			blobs = append(blobs, e.Hash)
+		}
+	}
+	return blobs
+}
+
+func (r *root) attributesFiles(dir string) []string {
+	var names []string
+	if dir == "." {
+		dir = ""
+	}
+	for above := dir; above != ""; {
+		above, _ = path.Split(above)
+		above = strings.TrimSuffix(above, "/")
+		names = append(names, path.Join(above, attributesFile))
+	}
+	// An error of the walk comes up again where the files are listed.
+	r.snapshot.Walk(dir, func(name string, e git.Entry) error {
+		if path.Base(name) == attributesFile {
+			names = append(names, path.Join(dir, name))
+		}
+		return nil
+	})
+	return names
+}
+
+// checkAttributes refuses what would need a conversion that isn't made here: a wrong zip would be worse than none.
+func (r *root) checkAttributes(ctx context.Context, dir string, wanted []*file) error {
+	for _, name := range r.attributesFiles(dir) {
+		e, ok, err := r.file(name)
+		if err != nil || !ok {
+			return err
+		}
+		data, err := r.snapshot.ReadBlob(ctx, e.Hash, maxAttributes)
+		if err != nil {
+			return err
+		}
+		below := strings.TrimSuffix(name, attributesFile)
+		for _, f := range wanted {
+			if f.inherited || !strings.HasPrefix(path.Join(r.dir, f.name), below) {
+				continue
+			}
+			if attr := converting(data, path.Base(f.name)); attr != "" {
+				return &Error{
+					Reason: "an attribute " + attr + " in " + attributesFile + " changes the module's files: such modules are not served here",
+					Hint:   name + " concerns " + f.name,
+				}
+			}
+		}
+	}
+	return nil
+}
+
+const maxAttributes = 100 << 20 // git's own bound (attr.h, ATTR_MAX_FILE_SIZE)

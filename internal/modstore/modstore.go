@@ -1,0 +1,244 @@
+// Package modstore remembers answers, and makes each only once however many ask for it at the same time.
+package modstore
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"example.com/vanity/internal/spool"
+)
+
+// Forever is the age of what never changes.
+const Forever = time.Duration(1<<63 - 1)
+
+// Bounds of what a store keeps. An answer larger than maxEntry is made anew each time.
+const (
+	maxTotal = 64 << 20
+	maxEntry = 16 << 20
+	perEntry = 500 // what an entry takes besides its content
+)
+
+// A Store keeps the answers used last, 64 MiB of them at most, in memory or in temporary files without a name. It is
+// safe for concurrent use. The zero value is ready.
+type Store struct {
+	Timeout time.Duration // for making one answer; zero for none
+
+	mu      sync.Mutex
+	entries map[string]*list.Element
+	recent  list.List // of *entry; the front was used last
+	size    int64
+	flights map[string]*flight
+}
+
+// An entry is a kept answer.
+type entry struct {
+	name    string
+	content *content
+	made    time.Time
+}
+
+// A content is an answer's bytes. They are freed when the store has dropped them and the last reader has gone.
+type content struct {
+	spool spool.Spool
+	sum   hash.Hash
+
+	mu    sync.Mutex
+	users int
+}
+
+// Write adds to the content in the making.
+func (c *content) Write(p []byte) (int, error) {
+	c.sum.Write(p)
+	return c.spool.Write(p)
+}
+
+func (c *content) hold() {
+	c.mu.Lock()
+	c.users++
+	c.mu.Unlock()
+}
+
+func (c *content) release() {
+	c.mu.Lock()
+	c.users--
+	last := c.users == 0
+	c.mu.Unlock()
+	if last {
+		c.spool.Close()
+	}
+}
+
+// A Content is an answer's bytes, to be closed.
+type Content struct {
+	*io.SectionReader
+	content *content
+}
+
+// Sum is the SHA-256 hash of the bytes, in hexadecimal.
+func (c *Content) Sum() string { return hex.EncodeToString(c.content.sum.Sum(nil)) }
+
+// Close lets go of the bytes.
+func (c *Content) Close() error {
+	c.content.release()
+	return nil
+}
+
+// A flight is an answer in the making.
+type flight struct {
+	done    chan struct{} // closed when content and err are there
+	content *content
+	err     error
+	waiters int
+	cancel  context.CancelFunc
+}
+
+// Get gives the answer of a name: the one that is kept if it is no older than fresh, else what produce writes, which is
+// then kept. Many who ask at the same time wait for one run of produce; it goes on as long as one of them waits, with
+// the values of the first one's context. What it wrote before an error is thrown away, and errors are not kept.
+func (s *Store) Get(ctx context.Context, name string, fresh time.Duration, produce func(context.Context, io.Writer) error) (*Content, error) {
+	s.mu.Lock()
+	if c := s.kept(name, fresh); c != nil {
+		s.mu.Unlock()
+		return c, nil
+	}
+	f := s.flights[name]
+	if f == nil {
+		f = s.start(ctx, name, produce)
+	}
+	f.waiters++
+	s.mu.Unlock()
+
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.waiters--
+	select {
+	case <-f.done:
+		return s.land(f)
+	default:
+	}
+	if f.waiters == 0 {
+		f.cancel()
+		delete(s.flights, name) // who comes now begins anew
+	}
+	return nil, ctx.Err()
+}
+
+// kept gives a kept answer that is young enough.
+func (s *Store) kept(name string, fresh time.Duration) *Content {
+	el := s.entries[name]
+	if el == nil {
+		return nil
+	}
+	e := el.Value.(*entry)
+	if time.Since(e.made) >= fresh {
+		return nil
+	}
+	s.recent.MoveToFront(el)
+	return e.content.open()
+}
+
+func (c *content) open() *Content {
+	c.hold()
+	return &Content{c.spool.Reader(), c}
+}
+
+// start begins a flight. Its content has the flight itself as a user, until the last waiter has gone.
+func (s *Store) start(ctx context.Context, name string, produce func(context.Context, io.Writer) error) *flight {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if s.Timeout > 0 {
+		ctx, cancel = withTimeout(ctx, cancel, s.Timeout)
+	}
+	f := &flight{done: make(chan struct{}), cancel: cancel}
+	if s.flights == nil {
+		s.flights = make(map[string]*flight)
+	}
+	s.flights[name] = f
+	go func() {
+		defer cancel()
+		c := &content{users: 1, sum: sha256.New()}
+		err := protect(func() error { return produce(ctx, c) })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.flights[name] == f {
+			delete(s.flights, name)
+		}
+		if err != nil {
+			c.release()
+			c = nil
+		} else {
+			s.keep(name, c)
+		}
+		f.content, f.err = c, err
+		close(f.done)
+		if f.waiters == 0 && c != nil {
+			c.release()
+		}
+	}()
+	return f
+}
+
+// protect makes a panic an error: in a goroutine of our own it would end the whole program, and not one request.
+func protect(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+func withTimeout(ctx context.Context, cancel context.CancelFunc, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancelTimeout := context.WithTimeout(ctx, d)
+	return ctx, func() { cancelTimeout(); cancel() }
+}
+
+// land gives a waiter the outcome. The last one takes over the flight's own hold.
+func (s *Store) land(f *flight) (*Content, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	c := f.content.open()
+	if f.waiters == 0 {
+		f.content.release()
+	}
+	return c, nil
+}
+
+// keep puts an answer in the place of an older one.
+func (s *Store) keep(name string, c *content) {
+	if old := s.entries[name]; old != nil {
+		s.drop(old)
+	}
+	if c.spool.Size() > maxEntry {
+		return
+	}
+	if s.entries == nil {
+		s.entries = make(map[string]*list.Element)
+	}
+	c.hold()
+	s.entries[name] = s.recent.PushFront(&entry{name: name, content: c, made: time.Now()})
+	for s.size += cost(c); s.size > maxTotal; {
+		s.drop(s.recent.Back())
+	}
+}
+
+func cost(c *content) int64 { return c.spool.Size() + perEntry }
+
+func (s *Store) drop(el *list.Element) {
+	e := s.recent.Remove(el).(*entry)
+	delete(s.entries, e.name)
+	s.size -= cost(e.content)
+	e.content.release()
+}

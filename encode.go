@@ -1,0 +1,506 @@
+package vanity
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/mod/module"
+)
+
+// A Config says where one module's source is kept and how its versions are tagged. It is comparable, and can be
+// written in a URL: see [Encode].
+type Config struct {
+	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a local
+	// repository. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except
+	// in a local path. If empty, the Config is not valid.
+	URL string
+
+	// Module is the module path, its /vN paths included; a path that ends in /vN means that major alone. If empty,
+	// what go.mod declares.
+	Module string
+
+	// Directory is the slash-separated directory of the module in the repository, without a leading slash. If empty,
+	// the root.
+	Directory string
+
+	// Tags is the pattern of version tags, with one "*" that stands for the version without its "v": "tool-*" for
+	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*".
+	Tags string
+}
+
+const defaultPrefix = "v" // what stands before the version in a tag, as in gosub
+
+// Validate reports all that is wrong with c, or nil. Each line of the error begins with "vanity: " and names one
+// field, its value, and what to do; what may be a credential in URL is left out, so the text may be shown to anybody.
+// Nothing is looked up: whether the repository exists is another question.
+//
+//   - URL: as [Config] says. The path has one or more elements, at github.com exactly two (owner and repository); none
+//     is empty, "." or "..", or holds a slash in escaped form. The host is a name of ASCII letters, digits, "-" and
+//     "_" between dots, or an IP address.
+//   - Module: what [module.CheckPath] accepts.
+//   - Directory: valid UTF-8 without control characters and backslashes; no element is empty, "." or "..". One
+//     trailing slash is tolerated.
+//   - Tags: exactly one "*", and git must take the pattern as a tag's name once a version stands there
+//     (git-check-ref-format(1)).
+func (c Config) Validate() error {
+	var errs []error
+	for _, p := range c.problems() {
+		errs = append(errs, errors.New("vanity: "+p))
+	}
+	return errors.Join(errs...)
+}
+
+// Encode writes c as a spec, which is what a URL of [Gosub] holds. The go command asks for
+//
+//	BASE/github.com/more-please/more-stuff:d=utf64%2Fgo&m=utf64.moreplease.com&p=utf64-go-;/utf64.moreplease.com/@v/list
+//
+// where the spec reaches from the host through the semicolon, and BASE/SPEC is the base of a GOPROXY: what stands in
+// a "mod" go-import tag. The grammar is that of gosub (the npm package gosub-goproxy), byte for byte, with any other
+// host beside github.com:
+//
+//	spec  = host 1*( "/" element ) [ ":" pair *( "&" pair ) ] ";"
+//	pair  = key "=" value
+//	key   = "d"   ; Directory
+//	      / "m"   ; Module
+//	      / "p"   ; what precedes the "*" in Tags
+//	      / "s"   ; what follows it
+//
+// The host is in lower case. The elements are the path of the repository, percent-encoded but for ASCII letters and
+// digits and "-._~+@"; at github.com they are owner and repository. Keys come in the order given, each only if its
+// value is not the default: "v" for p, nothing for the others; so "p=" says that tags are bare versions. Values are
+// form-urlencoded: a space is "+", and all but ASCII letters, digits and "*-._" is percent-encoded.
+//
+// An error says why c can't be written: it is not valid (the error is that of [Config.Validate]), or its URL is what
+// the grammar has no words for: a local path, http, a port, or a path that holds ":" or ";".
+//
+// The spec passes through the go command unharmed. A server in between that decodes a path and encodes it anew loses
+// the difference between "+" and a space, and between "&" and ";" in a value and those of the grammar; all else
+// survives that too.
+func Encode(c Config) (string, error) {
+	if err := c.Validate(); err != nil {
+		return "", err
+	}
+	if p := c.inexpressible(); p != "" {
+		return "", errors.New("vanity: " + p)
+	}
+	c = c.canonical()
+	var pairs []string
+	add := func(key, value, usual string) {
+		if value != usual {
+			pairs = append(pairs, key+"="+percentEncode(value, "*-._ "))
+		}
+	}
+	prefix, suffix := c.tags()
+	add("d", c.Directory, "")
+	add("m", c.Module, "")
+	add("p", prefix, defaultPrefix)
+	add("s", suffix, "")
+	spec := strings.TrimPrefix(c.URL, "https://")
+	if len(pairs) > 0 {
+		spec += ":" + strings.Join(pairs, "&")
+	}
+	return spec + ";", nil
+}
+
+// Decode reads the spec at the start of path, which is an escaped URL path as [url.URL.EscapedPath] gives it, or the
+// part of one that follows the base of the server; one leading slash is tolerated. The spec ends at the first
+// semicolon, and what follows is for others: used is what was read, as it stood in path, leading slash and semicolon
+// included, and path[len(used):] is the rest.
+//
+//	github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-;/utf64.moreplease.com/@v/list
+//
+// See [Encode] for the grammar. Like gosub, Decode ignores unknown keys and takes the first of a repeated one. It
+// also reads what Encode doesn't write: a slash in a value, escaped or not; ".git" and a host in upper case; needless
+// escapes; and, if path has no bare semicolon, a spec of which ":", ";", "&" and "=" came escaped.
+//
+// The Config is valid and in canonical form: no ".git", no trailing slash, "v*" as the empty string. It is the one that
+// Encode was given, in that form, whatever the go command made of the spec on its way.
+//
+// Any path is safe to pass: a bad one is an error of one line, which says what to fix and holds no more than what the
+// path itself said.
+func Decode(path string) (c Config, used string, err error) {
+	spec, used, ok := cutSpec(path)
+	if !ok {
+		return Config{}, "", errors.New("vanity: path " + quote(path) + ": holds no spec: want HOST/OWNER/REPO[:QUERY] and a semicolon")
+	}
+	c, reason := decodeSpec(spec)
+	if reason == "" {
+		reason = strings.Join(c.problems(), "; ")
+	}
+	if reason == "" {
+		c = c.canonical()
+		reason = c.inexpressible()
+	}
+	if reason != "" {
+		return Config{}, "", fmt.Errorf("vanity: spec %s: %s", quote(spec), reason)
+	}
+	return c, used, nil
+}
+
+// cutSpec cuts the spec, without its semicolon, from the start of path. Nothing that [Encode] writes lacks a bare
+// semicolon, or holds an escaped colon without a bare one before it: such a path comes from someone who escapes more
+// than he must, and then the escapes of what the grammar is made of stand for themselves.
+func cutSpec(path string) (spec, used string, ok bool) {
+	if i := strings.IndexByte(path, ';'); i >= 0 {
+		spec, used = path[:i], path[:i+1]
+		if !strings.Contains(spec, ":") {
+			spec = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(spec)
+		}
+		return strings.TrimPrefix(spec, "/"), used, true
+	}
+	spec, rest, ok := strings.Cut(strings.ReplaceAll(path, "%3b", "%3B"), "%3B")
+	if !ok {
+		return "", "", false
+	}
+	spec = strings.NewReplacer("%3A", ":", "%3a", ":", "%26", "&", "%3D", "=", "%3d", "=").Replace(spec)
+	return strings.TrimPrefix(spec, "/"), path[:len(path)-len(rest)], true
+}
+
+// decodeSpec reads a spec without its semicolon. The Config may be invalid; a reason says that there is none.
+func decodeSpec(spec string) (c Config, reason string) {
+	if i := strings.IndexAny(spec, "?#"); i >= 0 {
+		return c, fmt.Sprintf("has a bare %q: write %%%X", spec[i], spec[i])
+	}
+	if _, err := url.PathUnescape(spec); err != nil {
+		return c, "has an invalid escape: a percent sign is written %25"
+	}
+	head, query, _ := strings.Cut(spec, ":")
+	repo, _ := url.PathUnescape(head)
+	host, path, _ := strings.Cut(repo, "/")
+	switch {
+	case path == "" && (host == "https" || host == "http"):
+		return c, "begins with a scheme: want HOST/OWNER/REPO, without https://"
+	case path == "":
+		return c, "names no repository: want HOST/OWNER/REPO, without a port"
+	case !validName(host):
+		return c, "begins with no host name: want HOST/OWNER/REPO, without credentials"
+	case strings.HasSuffix(path, "/"):
+		return c, "has a slash too many before \":\" or \";\""
+	}
+	prefix, suffix := defaultPrefix, ""
+	fields := map[string]*string{"d": &c.Directory, "m": &c.Module, "p": &prefix, "s": &suffix}
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		key, _ = url.QueryUnescape(key)
+		if field := fields[key]; field != nil {
+			*field, _ = url.QueryUnescape(value)
+			delete(fields, key) // the first of a repeated key wins
+		}
+	}
+	c.URL = "https://" + host + "/" + percentEncode(path, "-._~+@/")
+	c.Tags = prefix + "*" + suffix
+	return c, ""
+}
+
+// inexpressible says what about a valid c the grammar of specs has no words for, or nothing.
+func (c Config) inexpressible() string {
+	no := func(format string, args ...any) string {
+		return "URL " + quote(c.URL) + ": can't be written in a spec: " + fmt.Sprintf(format, args...)
+	}
+	if isLocal(c.URL) {
+		return no("it is a local path")
+	}
+	u, err := url.Parse(c.canonical().URL)
+	switch {
+	case err != nil:
+		return no("it is not a URL") // not so if c is valid
+	case u.Scheme != "https":
+		return no("it is not https")
+	case strings.HasPrefix(u.Host, "["):
+		return no("its host is an IPv6 address: name the host")
+	case u.Port() != "":
+		return no("it has a port, %s", u.Port())
+	}
+	if i := strings.IndexAny(u.Path, ":;"); i >= 0 {
+		return no("its path has a %q, which ends the path there", u.Path[i])
+	}
+	return ""
+}
+
+// canonical returns the one form of all that mean the same as c. An invalid field stays as it is.
+func (c Config) canonical() Config {
+	if u, err := url.Parse(c.URL); err == nil && !isLocal(c.URL) && len(urlProblems(c.URL)) == 0 {
+		path := strings.Trim(u.Path, "/")
+		// Of the repository x.git.git, say, ".git" is part of the name.
+		if short := strings.TrimSuffix(path, ".git"); validElements(short) && !strings.HasSuffix(short, ".git") {
+			path = short
+		}
+		host := strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+		c.URL = u.Scheme + "://" + host + "/" + percentEncode(path, "-._~+@/")
+	}
+	c.Directory = strings.TrimSuffix(c.Directory, "/")
+	if c.Tags == defaultPrefix+"*" {
+		c.Tags = ""
+	}
+	return c
+}
+
+// tags returns what stands before and after the version in a tag.
+func (c Config) tags() (prefix, suffix string) {
+	if c.Tags == "" {
+		return defaultPrefix, ""
+	}
+	prefix, suffix, _ = strings.Cut(c.Tags, "*")
+	return prefix, suffix
+}
+
+// problems returns a line for everything that is wrong with c.
+func (c Config) problems() []string {
+	var lines []string
+	add := func(field, value string, reasons []string) {
+		for _, reason := range reasons {
+			lines = append(lines, field+" "+quote(value)+": "+reason)
+		}
+	}
+	add("URL", redact(c.URL), urlProblems(c.URL))
+	add("Module", c.Module, moduleProblems(c.Module))
+	add("Directory", c.Directory, directoryProblems(c.Directory))
+	add("Tags", c.Tags, tagsProblems(c.Tags))
+	return lines
+}
+
+const wantURL = "want https://HOST/PATH, http://HOST/PATH or the absolute path of a local repository"
+
+// urlProblems says what is wrong with the URL of a repository, in words that repeat nothing secret.
+func urlProblems(raw string) (reasons []string) {
+	scheme, rest, hasScheme := strings.Cut(raw, "://")
+	scheme = strings.ToLower(scheme)
+	switch {
+	case raw == "":
+		return []string{"is empty: " + wantURL}
+	case isLocal(raw):
+		return textProblems(raw)
+	case strings.TrimSpace(raw) != raw:
+		return []string{"begins or ends with white space: remove it"}
+	case !hasScheme && strings.Contains(raw, "@"), scheme == "ssh", scheme == "git+ssh", scheme == "git":
+		return []string{"git is spoken over https here: " + suggest(raw)}
+	case !hasScheme:
+		return []string{"has no scheme: " + suggest(raw)}
+	case scheme == "file" && strings.HasPrefix(rest, "/"):
+		return []string{"write the path alone, " + quote(rest)}
+	case scheme != "http" && scheme != "https":
+		return []string{"has an unknown scheme: " + wantURL}
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return []string{"is malformed: " + wantURL}
+	}
+	add := func(bad bool, reason string) {
+		if bad {
+			reasons = append(reasons, reason)
+		}
+	}
+	add(u.User != nil, "credentials don't belong in a URL: remove what precedes the \"@\"")
+	add(u.RawQuery != "" || u.ForceQuery, "a repository has no query: remove the \"?\" and what follows")
+	add(strings.Contains(raw, "#"), "a repository has no fragment: remove the \"#\" and what follows")
+	add(!validHost(u), "has no valid host: want an ASCII name (xn--… for others) or an IP address, and a port from 1 to 65535 if any")
+	path := strings.TrimSuffix(strings.TrimPrefix(u.Path, "/"), "/")
+	add(path == "", "has no path: want https://HOST/PATH of one repository")
+	add(path != "" && !validElements(path), `no element of the path may be empty, "." or ".."`)
+	add(strings.Contains(strings.ToUpper(u.EscapedPath()), "%2F"), "no element of the path may hold a slash: write / for %2F if it parts two")
+	add(strings.Contains(path, `\`), `the path may hold no backslash: write "/"`)
+	add(isGitHub(u) && path != "" && strings.Count(path, "/") != 1, "want https://github.com/OWNER/REPO: a directory goes into Directory")
+	return append(reasons, textProblems(path)...)
+}
+
+// isGitHub reports whether u is at github.com, where a repository's path has exactly two elements.
+func isGitHub(u *url.URL) bool {
+	return strings.EqualFold(u.Hostname(), "github.com")
+}
+
+// suggest says what to write instead of raw, which is not an http URL: git@host:path, ssh://git@host:22/path.
+func suggest(raw string) string {
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		rest = raw
+	}
+	rest, _, _ = strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "?")
+	if i := strings.IndexAny(rest, ":/"); i > 0 && strings.Contains(rest[:i], ".") {
+		host, path := rest[:i], strings.TrimLeft(rest[i+1:], "/")
+		if port, after, ok := strings.Cut(path, "/"); ok && rest[i] == ':' && strings.Trim(port, "0123456789") == "" {
+			path = after
+		}
+		try := Config{URL: "https://" + host + "/" + path}
+		if len(urlProblems(try.URL)) == 0 {
+			return "write " + quote(try.canonical().URL)
+		}
+	}
+	return wantURL
+}
+
+// moduleProblems says what is wrong with a module path.
+func moduleProblems(path string) []string {
+	if path == "" {
+		return nil
+	}
+	err := module.CheckPath(path)
+	if err == nil {
+		return nil
+	}
+	if e := (*module.InvalidPathError)(nil); errors.As(err, &e) {
+		err = e.Err // without the path, which the line has already
+	}
+	return []string{err.Error() + ": want the module path as in go.mod"}
+}
+
+// directoryProblems says what is wrong with the directory of a module.
+func directoryProblems(dir string) (reasons []string) {
+	if dir == "" {
+		return nil
+	}
+	rest, rooted := strings.CutPrefix(dir, "/")
+	switch {
+	case dir == "/", dir == ".", dir == "./":
+		return []string{"leave it empty for the repository's root"}
+	case rooted:
+		reasons = append(reasons, "begins with a slash: write it relative to the repository's root")
+	}
+	if !validElements(strings.TrimSuffix(rest, "/")) {
+		reasons = append(reasons, `no element may be empty, "." or ".."`)
+	}
+	if strings.Contains(dir, `\`) {
+		reasons = append(reasons, `has a backslash: write "/"`)
+	}
+	return append(reasons, textProblems(dir)...)
+}
+
+// refRules are those of git-check-ref-format(1), for the name of a tag below refs/tags/.
+var refRules = []struct {
+	reason string
+	broken func(tag string) bool
+}{
+	{`git allows no space and none of ~ ^ : ? [ \ in a tag`, func(tag string) bool { return strings.ContainsAny(tag, ` ~^:?[\`) }},
+	{`git allows no ".." in a tag`, func(tag string) bool { return strings.Contains(tag, "..") }},
+	{`git allows no "@{" in a tag`, func(tag string) bool { return strings.Contains(tag, "@{") }},
+	{`git allows no tag that ends with "."`, func(tag string) bool { return strings.HasSuffix(tag, ".") }},
+	{`git allows no slash at the start or end of a tag, nor "//"`, anyElement(func(elem string) bool { return elem == "" })},
+	{`git allows no element of a tag that begins with "."`, anyElement(func(elem string) bool { return strings.HasPrefix(elem, ".") })},
+	{`git allows no element of a tag that ends with ".lock"`, anyElement(func(elem string) bool { return strings.HasSuffix(elem, ".lock") })},
+}
+
+// anyElement reports whether f holds for an element of a slash-separated path.
+func anyElement(f func(elem string) bool) func(path string) bool {
+	return func(path string) bool { return slices.ContainsFunc(strings.Split(path, "/"), f) }
+}
+
+// tagsProblems says what is wrong with a pattern of tags.
+func tagsProblems(pattern string) (reasons []string) {
+	if pattern == "" {
+		return nil
+	}
+	switch n := strings.Count(pattern, "*"); {
+	case n == 0:
+		reasons = append(reasons, `has no "*" to stand for the version: write `+quote(pattern+"*")+" if the version comes last")
+		pattern += "*"
+	case n > 1:
+		reasons = append(reasons, fmt.Sprintf(`has %d "*": want one, which stands for the version`, n))
+	}
+	tag := strings.ReplaceAll(pattern, "*", "1.2.3")
+	for _, rule := range refRules {
+		if rule.broken(tag) {
+			reasons = append(reasons, rule.reason)
+		}
+	}
+	return append(reasons, textProblems(tag)...)
+}
+
+// textProblems says what is wrong with any text that is to be part of a URL and of a message.
+func textProblems(s string) (reasons []string) {
+	if !utf8.ValidString(s) {
+		reasons = append(reasons, "is not valid UTF-8")
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		reasons = append(reasons, "has a control character: remove it")
+	}
+	return reasons
+}
+
+// validElements reports whether path has at least one element and none that a cleaning of the path would remove.
+func validElements(path string) bool {
+	return !anyElement(func(elem string) bool { return elem == "" || elem == "." || elem == ".." })(path)
+}
+
+// isLocal reports whether the URL of a Config is a local path. On Windows it may begin with a drive letter.
+func isLocal(raw string) bool {
+	return strings.HasPrefix(raw, "/") || filepath.IsAbs(raw)
+}
+
+// validHost reports whether u has a host that can be dialled, and no port or one that is a number from 1 to 65535.
+func validHost(u *url.URL) bool {
+	name, port := u.Hostname(), u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0 || port[0] == '0') || strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	if strings.HasPrefix(u.Host, "[") {
+		addr, err := netip.ParseAddr(name)
+		return err == nil && addr.Is6() && addr.Zone() == ""
+	}
+	return validName(name)
+}
+
+// validName reports whether s is a host name in ASCII, or an IPv4 address.
+func validName(s string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return len(s) <= 253 && !slices.ContainsFunc(strings.Split(s, "."), func(label string) bool {
+		return label == "" || strings.Trim(label, letters) != ""
+	})
+}
+
+// percentEncode escapes all of s but ASCII letters, digits and the bytes of bare. If a space is bare it becomes "+",
+// as in a form.
+func percentEncode(s, bare string) string {
+	const upperHex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		switch ch := s[i]; {
+		case ch == ' ' && strings.Contains(bare, " "):
+			b.WriteByte('+')
+		case 'a' <= ch && ch <= 'z', 'A' <= ch && ch <= 'Z', '0' <= ch && ch <= '9', strings.IndexByte(bare, ch) >= 0:
+			b.WriteByte(ch)
+		default:
+			b.Write([]byte{'%', upperHex[ch>>4], upperHex[ch&15]})
+		}
+	}
+	return b.String()
+}
+
+// redact hides what may be a credential: all that precedes the last "@" of a URL, its query and its fragment. The
+// user of git@host is nobody's secret.
+func redact(raw string) string {
+	if isLocal(raw) {
+		return raw
+	}
+	if i := strings.LastIndex(raw, "@"); i >= 0 {
+		scheme, user := "", raw[:i]
+		if j := strings.Index(user, "://"); j >= 0 && !strings.ContainsAny(user[:j], ":/@") {
+			scheme, user = user[:j+3], user[j+3:]
+		}
+		if user != "git" {
+			raw = scheme + "xxxxx" + raw[i:]
+		}
+	}
+	if i := strings.IndexAny(raw, "?#"); i >= 0 {
+		raw = raw[:i+1] + "xxxxx"
+	}
+	return raw
+}
+
+// quote quotes s for a message, cut to a length that a message can bear.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strconv.Quote(strings.ToValidUTF8(s[:most], "")) + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,2 +1,533 @@
 // Package vanity serves Go modules under a name of one's own.
 package vanity
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/vanity/internal/reply"
+
+	"golang.org/x/mod/module"
+)
+
+// A Site says which import paths a host answers for, and where the code of each lives: what [Meta] serves. A
+// configuration file of govanity or govanityurls decodes into it as it stands, whether JSON or YAML.
+type Site struct {
+	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go".
+	// A trailing slash is tolerated. It may hold neither a scheme nor a port, nor upper-case letters: import paths
+	// don't. It is required, and never taken from the request.
+	Host string `json:"host,omitempty" yaml:"host,omitempty"`
+
+	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day.
+	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
+
+	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
+	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
+	// longer prefix does. No two keys may come to the same prefix.
+	Paths map[string]Import `json:"paths,omitempty" yaml:"paths,omitempty"`
+}
+
+// An Import says where the code below one import prefix lives, and how the go command gets it: from the repository,
+// or from a server of the GOPROXY protocol, such as [Goproxy].
+//
+// With Proxy set, the page sends the go command there by a "mod" tag. The tag of the repository stands beside it, for
+// other readers such as pkg.go.dev, if the repository's version tags are those that the go command itself looks for:
+// then both say the same. Without Proxy, the page has the tag of the repository alone.
+type Import struct {
+	// Repo is the URL of the repository, its scheme included. It is shown to everyone, so it may not hold
+	// credentials. It may be empty if Proxy is set: then the page doesn't say where the repository is.
+	Repo string `json:"repo,omitempty" yaml:"repo,omitempty"`
+
+	// VCS is the go command's word for the repository's version control system: git, hg, svn, bzr or fossil; or mod,
+	// which says that Repo is no repository but the base of a GOPROXY. If empty, git for Repo at github.com,
+	// gitlab.com, bitbucket.org, codeberg.org or git.sr.ht; elsewhere it must be given.
+	VCS string `json:"vcs,omitempty" yaml:"vcs,omitempty"`
+
+	// Display is what a go-source tag says after its prefix: three fields, the URLs of the project's home, of a
+	// directory and of a line of a file ("https://h/r https://h/r/tree/main{/dir} https://h/r/blob/main{/dir}/{file}#L{line}").
+	// If empty, there is no go-source tag.
+	Display string `json:"display,omitempty" yaml:"display,omitempty"`
+
+	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
+	// a path ("/go") on the site's own host, meaning https, the host name of Host without Host's path, and that path.
+	// If empty, the go command fetches from Repo.
+	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
+
+	// Directory is the slash-separated directory of the repository that stands for the import prefix. A trailing
+	// slash is tolerated. If empty, the repository's root. Without Proxy it needs Go 1.25 at the user's: an older go
+	// command ignores a tag that names a directory.
+	Directory string `json:"directory,omitempty" yaml:"directory,omitempty"`
+
+	// Tags is the pattern of the version tags, "*" standing for the version without its "v". If empty, "v*"; or,
+	// with Directory but no Proxy, where the go command looks: Directory + "/v*". Without Proxy nothing else works,
+	// and is refused.
+	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
+}
+
+// Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each with the key and the
+// reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
+func (s Site) Validate() error {
+	_, err := s.discoveries()
+	return err
+}
+
+// Meta answers the go command's question where the code of an import path lives (?go-get=1): for every import path at
+// or below a prefix of site, a page with the go-import tags of the longest such prefix. The page of a prefix and the
+// pages of all paths below it are the same bytes, with and without the query; a reader finds links to pkg.go.dev and
+// to the repository there.
+//
+// The path in site.Host is part of the URL: with Host "acme.dev/go" the handler answers /go/tool, so mount it at "/"
+// or at "/go/", and not behind [http.StripPrefix]. Mount it without a method in the pattern. What is at or below no
+// prefix, or can't be an import path (because it holds an "@", say), goes to the handler of [WithNext], whatever the
+// method; if there is none, the answer is 404. Methods other than GET and HEAD are answered with 405. Pages have an
+// ETag and may be cached for site.CacheMaxAge.
+//
+// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]; of the other options it
+// ignores all but WithNext, since it reaches nothing. Later changes to site.Paths have no effect. No page holds
+// anything of the request, and the request's Host is not looked at. The handler is safe for concurrent use.
+func Meta(site Site, opts ...Option) http.Handler {
+	o := applyOptions(opts)
+	o.refuseHosts("Meta")
+	discoveries, err := site.discoveries()
+	if err != nil {
+		panic(err)
+	}
+	age := site.CacheMaxAge
+	if age == 0 {
+		age = defaultCacheMaxAge
+	}
+	m := &metaHandler{
+		pages:        make(map[string]metaPage, len(discoveries)),
+		cacheControl: fmt.Sprintf("public, max-age=%d", age),
+		next:         o.next,
+	}
+	for _, d := range discoveries {
+		host, _, _ := strings.Cut(d.Prefix, "/")
+		path := d.Prefix[len(host):]
+		m.host = host
+		m.pages[path] = d.page()
+		m.longest = max(m.longest, len(path))
+	}
+	return m
+}
+
+const defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
+
+// A metaHandler is the handler of [Meta]. It doesn't change once made.
+type metaHandler struct {
+	host         string              // name alone
+	pages        map[string]metaPage // by URL path without a trailing slash, so "" for the host itself
+	longest      int                 // length of the longest path in pages
+	cacheControl string
+	next         http.Handler
+}
+
+type metaPage struct {
+	body []byte
+	etag string
+}
+
+func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page, ok := m.find(r.URL.Path)
+	if !ok {
+		m.next.ServeHTTP(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		reply.MethodNotAllowed().Write(w, r)
+		return
+	}
+	rp := reply.Bytes(reply.HTML, m.cacheControl, page.body)
+	rp.ETag = page.etag
+	rp.Write(w, r)
+}
+
+// find returns the page of the longest prefix that path is at or below. The work is bounded by the longest prefix:
+// a path of a million slashes costs no more.
+func (m *metaHandler) find(path string) (page metaPage, ok bool) {
+	path = strings.TrimSuffix(path, "/")
+	if path != "" && path[0] != '/' {
+		return metaPage{}, false // "*", or what a StripPrefix with a slash too many has left
+	}
+	rest := path
+	if len(rest) > m.longest {
+		rest = rest[:strings.LastIndexByte(rest[:m.longest+1], '/')]
+	}
+	for {
+		if page, ok := m.pages[rest]; ok {
+			return page, module.CheckImportPath(m.host+path) == nil
+		}
+		slash := strings.LastIndexByte(rest, '/')
+		if slash < 0 {
+			return metaPage{}, false
+		}
+		rest = rest[:slash]
+	}
+}
+
+// A discovery is what one import comes to: the data of its page.
+type discovery struct {
+	Prefix    string   // import prefix
+	GoImports []string // contents of the go-import tags
+	GoSource  string   // content of the go-source tag; empty for none
+	Browse    string   // URL of the repository, if a browser can follow it; else empty
+}
+
+// The go command reads the page as lax XML, and only as far as the end of the head: so the tags come first.
+var metaTemplate = template.Must(template.New("meta").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{{range .GoImports}}<meta name="go-import" content="{{.}}">
+{{end}}{{with .GoSource}}<meta name="go-source" content="{{.}}">
+{{end}}<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Prefix}}</title>
+</head>
+<body>
+<h1>{{.Prefix}}</h1>
+<p>This is the home of the Go packages whose import paths begin with <code>{{.Prefix}}</code>.</p>
+<ul>
+<li><a href="https://pkg.go.dev/{{.Prefix}}">Documentation</a></li>
+{{with .Browse}}<li><a href="{{.}}">Repository</a></li>
+{{end}}</ul>
+</body>
+</html>
+`))
+
+// page renders d.
+func (d discovery) page() metaPage {
+	var b bytes.Buffer
+	if err := metaTemplate.Execute(&b, d); err != nil {
+		panic(fmt.Errorf("vanity: Meta: %s: %w", d.Prefix, err)) // not possible: the template fits the type
+	}
+	return metaPage{body: b.Bytes(), etag: fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))}
+}
+
+// discoveries returns what the imports of s come to, in the order of their keys, or all that is wrong with s.
+func (s Site) discoveries() ([]discovery, error) {
+	var faults metaFaults
+	host := strings.TrimSuffix(s.Host, "/")
+	if err := checkHost(host); err != nil {
+		faults.add("host", err)
+		host = "host.invalid" // so that the faults of the paths are found as well
+	}
+	if s.CacheMaxAge < 0 {
+		faults.add("cache_max_age", fmt.Errorf("%d is negative", s.CacheMaxAge))
+	}
+	if len(s.Paths) == 0 {
+		faults.add("paths", errors.New("there are none"))
+	}
+	var list []discovery
+	keys := make(map[string]string) // by prefix
+	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
+		where := fmt.Sprintf("paths[%q]", key)
+		prefix := host
+		if path := strings.TrimSuffix(strings.TrimPrefix(key, "/"), "/"); path != "" {
+			prefix += "/" + path
+		}
+		if first, ok := keys[prefix]; ok {
+			faults.add(where, fmt.Errorf("means the same import prefix as paths[%q]", first))
+		}
+		keys[prefix] = key
+		if err := module.CheckImportPath(prefix); err != nil {
+			faults.add(where, reasonOf(err))
+		}
+		d, fs := s.Paths[key].discovery(host, prefix)
+		for _, f := range fs {
+			faults.add(where, f)
+		}
+		list = append(list, d)
+	}
+	if err := faults.err(); err != nil {
+		return nil, fmt.Errorf("vanity: site: %w", err)
+	}
+	return list, nil
+}
+
+// checkHost returns what is wrong with host, a host name and perhaps a path.
+func checkHost(host string) error {
+	name, _, _ := strings.Cut(host, "/")
+	switch {
+	case host == "":
+		return errors.New("missing: the import paths begin with it")
+	case strings.Contains(host, "://"):
+		return fmt.Errorf("%q has a scheme: import paths have none", host)
+	case strings.Contains(name, ":"):
+		return fmt.Errorf("%q has a port: the go command refuses import paths with a port", host)
+	}
+	if err := module.CheckPath(name); err != nil {
+		return fmt.Errorf("%q: %w", host, reasonOf(err))
+	}
+	if err := module.CheckImportPath(host); err != nil {
+		return fmt.Errorf("%q: %w", host, reasonOf(err))
+	}
+	return nil
+}
+
+// discovery returns what im comes to under prefix, or what is wrong with it. Host may have a path.
+func (im Import) discovery(host, prefix string) (discovery, metaFaults) {
+	var faults metaFaults
+	check := func(key string, err error) {
+		if err != nil {
+			faults.add(key, err)
+		}
+	}
+	dir := strings.TrimSuffix(im.Directory, "/")
+	tagged := im.Repo != "" && im.goCommandsTags(dir) // print the tag of the repository
+	repo, err := im.checkRepo()
+	check("repo", err)
+	vcs, err := im.vcs(repo, tagged)
+	check("vcs", err)
+	check("directory", im.checkDirectory(dir, tagged))
+	check("tags", im.checkTags(dir))
+	proxy, err := im.proxy(host)
+	check("proxy", err)
+	source := strings.Fields(im.Display)
+	check("display", checkDisplay(im.Display, source))
+	if len(faults) > 0 {
+		return discovery{}, faults
+	}
+
+	d := discovery{Prefix: prefix}
+	if proxy != "" {
+		d.GoImports = append(d.GoImports, prefix+" mod "+proxy)
+	}
+	switch {
+	case vcs == "mod":
+		d.GoImports = append(d.GoImports, prefix+" mod "+strings.TrimSuffix(im.Repo, "/"))
+	case tagged:
+		d.GoImports = append(d.GoImports, strings.TrimSuffix(prefix+" "+vcs+" "+im.Repo+" "+dir, " "))
+	}
+	if len(source) > 0 {
+		d.GoSource = prefix + " " + strings.Join(source, " ")
+	}
+	if vcs != "mod" && repo != nil && (repo.Scheme == "https" || repo.Scheme == "http") {
+		d.Browse = im.Repo
+	}
+	return d, nil
+}
+
+// goCommandsTags reports whether im's versions are where the go command itself looks for those of a module in dir.
+func (im Import) goCommandsTags(dir string) bool {
+	switch {
+	case im.Tags == "":
+		return dir == "" || im.Proxy == ""
+	case dir == "":
+		return im.Tags == "v*"
+	default:
+		return im.Tags == dir+"/v*"
+	}
+}
+
+// vcsSchemes holds the words for a VCS and the URL schemes that the go command takes with each (cmd/go/internal/vcs).
+var vcsSchemes = map[string][]string{
+	"git":    {"https", "http", "ssh", "git+ssh", "git"},
+	"hg":     {"https", "http", "ssh"},
+	"svn":    {"https", "http", "svn", "svn+ssh"},
+	"bzr":    {"https", "http", "bzr", "bzr+ssh"},
+	"fossil": {"https", "http"},
+	"mod":    {"https", "http"},
+}
+
+// gitHosts are the hosts whose repositories are all git's.
+var gitHosts = []string{"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht"}
+
+// checkRepo returns im.Repo parsed, nil if it is empty or wrong.
+func (im Import) checkRepo() (*url.URL, error) {
+	if im.Repo == "" {
+		switch {
+		case im.VCS != "":
+			return nil, errors.New("missing, though vcs is set")
+		case im.Proxy == "":
+			return nil, errors.New("missing, and so is proxy: one of the two must say where the code is")
+		}
+		return nil, nil
+	}
+	schemes := vcsSchemes[im.VCS]
+	if schemes == nil {
+		schemes = vcsSchemes["git"]
+	}
+	u, err := parsePublicURL(im.Repo, schemes)
+	if err == nil && im.VCS == "mod" {
+		err = checkProxyURL(u, im.Repo)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// vcs returns the VCS of repo, which is nil if there is none. It is an error if it can't be told and is needed.
+func (im Import) vcs(repo *url.URL, needed bool) (string, error) {
+	switch {
+	case im.VCS == "mod" && im.Proxy != "":
+		return "", errors.New("mod says that repo is the base of a GOPROXY, but there is proxy as well")
+	case im.VCS == "mod" && (im.Directory != "" || im.Tags != ""):
+		return "", errors.New("mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it")
+	case im.VCS != "":
+		if vcsSchemes[im.VCS] == nil {
+			return "", fmt.Errorf("%q is unknown: it must be git, hg, svn, bzr, fossil or mod", im.VCS)
+		}
+		return im.VCS, nil
+	case repo == nil || !needed:
+		return "", nil
+	case slices.Contains(gitHosts, strings.ToLower(repo.Hostname())):
+		return "git", nil
+	}
+	return "", fmt.Errorf("missing: it can't be told from a repository at %s", repo.Hostname())
+}
+
+// proxy returns the GOPROXY base to print, without a trailing slash; "" for none.
+func (im Import) proxy(host string) (string, error) {
+	base := im.Proxy
+	if base == "" {
+		return "", nil
+	}
+	if base[0] == '/' {
+		name, _, _ := strings.Cut(host, "/")
+		base = "https://" + name + base
+	}
+	u, err := parsePublicURL(base, vcsSchemes["mod"])
+	if err == nil {
+		err = checkProxyURL(u, base)
+	}
+	return strings.TrimSuffix(base, "/"), err
+}
+
+// checkProxyURL returns what is wrong with u, parsed from raw, as the base of a GOPROXY. The go command cleans its
+// path: what that would change can't be meant.
+func checkProxyURL(u *url.URL, raw string) error {
+	if strings.ContainsAny(raw, "?#") {
+		return errors.New("has a query or a fragment")
+	}
+	if path := strings.TrimSuffix(u.Path, "/"); path != "" {
+		return checkElements(path[1:])
+	}
+	return nil
+}
+
+// checkDirectory returns what is wrong with dir, im.Directory without a trailing slash.
+func (im Import) checkDirectory(dir string, tagged bool) error {
+	switch {
+	case im.Directory == "":
+		return nil
+	case !printable(dir, " "):
+		return errors.New("has a control character, or is no UTF-8")
+	case im.Directory[0] == '/':
+		return errors.New("begins with a slash")
+	case tagged && (strings.Contains(dir, " ") || dir[0] == '-'):
+		return errors.New("has a blank or begins with a hyphen, which a go-import tag can't say: set proxy and tags")
+	}
+	return checkElements(dir)
+}
+
+// checkTags returns what is wrong with im.Tags.
+func (im Import) checkTags(dir string) error {
+	switch {
+	case im.Tags == "":
+		return nil
+	case strings.Count(im.Tags, "*") != 1:
+		return fmt.Errorf(`%q must have exactly one "*", for the version without its "v"`, im.Tags)
+	case !printable(im.Tags, "") || strings.ContainsAny(im.Tags, `~^:?[\`):
+		return fmt.Errorf("%q has a character that no tag has", im.Tags)
+	case im.Proxy == "" && im.VCS != "mod" && !im.goCommandsTags(dir):
+		own := "v*"
+		if dir != "" {
+			own = dir + "/v*"
+		}
+		return fmt.Errorf("the go command would look for %q there, not for %q: "+
+			"set proxy to a GOPROXY that knows the tags", own, im.Tags)
+	}
+	return nil
+}
+
+// checkDisplay returns what is wrong with display and its fields.
+func checkDisplay(display string, fields []string) error {
+	switch {
+	case display == "":
+		return nil
+	case len(fields) != 3:
+		return fmt.Errorf("has %d fields, not 3 (home, directory, file)", len(fields))
+	case !printable(display, " \t\r\n"):
+		return errors.New("has a control character, or is no UTF-8")
+	}
+	return nil
+}
+
+// parsePublicURL parses the absolute URL raw, which is to be printed for everyone as a field of a tag. Errors don't
+// quote it: it might hold a password.
+func parsePublicURL(raw string, schemes []string) (*url.URL, error) {
+	if !printable(raw, "") {
+		return nil, errors.New("has a blank or a control character, or is no UTF-8")
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Scheme == "":
+		return nil, fmt.Errorf("is not an absolute URL: scheme://host/path, the scheme one of %s", strings.Join(schemes, ", "))
+	case !slices.Contains(schemes, u.Scheme):
+		return nil, fmt.Errorf("the scheme %q is none of %s", u.Scheme, strings.Join(schemes, ", "))
+	case u.Hostname() == "":
+		return nil, errors.New("has no host")
+	}
+	if u.User != nil {
+		// The user of ssh is no secret ("git"); that of http may be a token.
+		if _, secret := u.User.Password(); secret || u.Scheme == "https" || u.Scheme == "http" {
+			return nil, errors.New("has credentials, and everyone would see them")
+		}
+	}
+	return u, nil
+}
+
+// checkElements returns what is wrong with a slash-separated path that must be clean and relative.
+func checkElements(path string) error {
+	for elem := range strings.SplitSeq(path, "/") {
+		if elem == "" || elem == "." || elem == ".." {
+			return fmt.Errorf("has %q as an element of its path", elem)
+		}
+	}
+	return nil
+}
+
+// printable reports whether s is UTF-8, and has neither blanks nor what can't be seen, but for those in except.
+func printable(s, except string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r == ' ' || !unicode.IsPrint(r)) && !strings.ContainsRune(except, r)
+	})
+}
+
+// reasonOf returns what an error of x/mod says about a path, without the path.
+func reasonOf(err error) error {
+	if e := new(module.InvalidPathError); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// metaFaults are faults with the keys that they are found at.
+type metaFaults []error
+
+func (f *metaFaults) add(key string, reason error) {
+	*f = append(*f, fmt.Errorf("%s: %w", key, reason))
+}
+
+// err returns all faults as one error of one line; nil for none.
+func (f metaFaults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	texts := make([]string, len(f))
+	for i, fault := range f {
+		texts[i] = fault.Error()
+	}
+	return errors.New(strings.Join(texts, "; "))
+}

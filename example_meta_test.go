@@ -1,0 +1,82 @@
+package vanity_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"example.com/vanity"
+)
+
+// One line to mount, and the go command finds go.acme.dev/tool and all packages below it.
+func ExampleMeta() {
+	mux := http.NewServeMux()
+	mux.Handle("/", vanity.Meta(vanity.Site{
+		Host: "go.acme.dev",
+		Paths: map[string]vanity.Import{
+			"tool": {Repo: "https://github.com/acme/mono", Directory: "go/tool", Tags: "tool-*", Proxy: "/go"},
+			"log":  {Repo: "https://codeberg.org/acme/log"},
+		},
+	}))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for _, path := range []string{"/tool", "/tool/cmd/acme", "/log"} {
+		res, err := http.Get(server.URL + path + "?go-get=1")
+		if err != nil {
+			log.Fatal(err)
+		}
+		lines := bufio.NewScanner(res.Body)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "go-import") {
+				fmt.Println(lines.Text())
+			}
+		}
+		res.Body.Close()
+	}
+	// Output:
+	// <meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">
+	// <meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">
+	// <meta name="go-import" content="go.acme.dev/log git https://codeberg.org/acme/log">
+}
+
+// A file of govanity or govanityurls is a Site as it stands.
+func ExampleSite() {
+	file := `{
+		"host": "go.acme.dev",
+		"cache_max_age": 3600,
+		"paths": {
+			"/portmidi": {"repo": "https://github.com/acme/portmidi"},
+			"launchpad": {"repo": "https://git.acme.dev/launchpad", "vcs": "git"}
+		}
+	}`
+	var site vanity.Site
+	if err := json.Unmarshal([]byte(file), &site); err != nil {
+		log.Fatal(err)
+	}
+	if err := site.Validate(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(site.Host, site.CacheMaxAge, site.Paths["launchpad"].VCS)
+	// Output: go.acme.dev 3600 git
+}
+
+// A configuration from a file or a flag is best checked before it is served: all faults come in one error.
+func ExampleSite_Validate() {
+	site := vanity.Site{
+		Host: "go.acme.dev:443",
+		Paths: map[string]vanity.Import{
+			"tool": {Repo: "https://git.acme.dev/tool"},
+		},
+	}
+	for fault := range strings.SplitSeq(site.Validate().Error(), "; ") {
+		fmt.Println(fault)
+	}
+	// Output:
+	// vanity: site: host: "go.acme.dev:443" has a port: the go command refuses import paths with a port
+	// paths["tool"]: vcs: missing: it can't be told from a repository at git.acme.dev
+}

@@ -1,0 +1,409 @@
+package vanity
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/module"
+
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/modproxy"
+	"example.com/vanity/internal/modrepo"
+	"example.com/vanity/internal/modstore"
+	"example.com/vanity/internal/reply"
+)
+
+// Goproxy answers the GOPROXY protocol below base for the one module that cfg describes, straight from its git
+// repository: a go-import tag with the word "mod" (see [Meta]), or the variable GOPROXY, leads the go command there.
+//
+//	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
+//		URL:       "https://github.com/acme/mono",
+//		Module:    "go.acme.dev/tool",
+//		Directory: "libs/tool",
+//		Tags:      "tool-*",
+//	}))
+//
+// The base is "" or "/" for the root of a server, or a path such as "/a/b"; a slash at its end is tolerated. It must
+// be the path below which the handler is mounted, or empty behind [http.StripPrefix].
+//
+// With cfg.Module set, that path is served, and those of its major versions ("/v2" and so on). A request for any
+// other is answered with 404. With cfg.Module empty, a path is served if the go.mod of the version asked for declares
+// it, or for lists and "latest" that of the highest version.
+//
+// If cfg.Directory is set, cfg.Tags is empty, and the repository has tags such as "DIR/v1.2.3", nothing is served
+// until cfg.Tags says "DIR/v*" or "v*", because the wrong guess would be a wrong checksum for ever.
+//
+// A path outside the base, or one that neither contains "/@v/" nor ends in "/@latest", goes to [WithNext]'s handler;
+// everything else is answered here, see the package comment for how.
+//
+// Goproxy makes no request; it panics with what [Config.Validate] returns if that is an error, and on a malformed
+// base, as [http.ServeMux.Handle] does on a pattern. The handler is safe for concurrent use.
+func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	o := applyOptions(opts)
+	o.refuseHosts("Goproxy")
+	h := newHandler("Goproxy", base, o, &git.Client{HTTP: o.httpClient(), DotGit: true})
+	unsure := cfg.Tags == "" && cfg.Directory != ""
+	h.sources.unsure = unsure
+	h.route = func(r *http.Request) (route, bool) {
+		path, ok := cutBase(r.URL.Path, h.base)
+		return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, nil }}, ok
+	}
+	return h
+}
+
+// A handler answers the GOPROXY protocol for whatever a resolver names.
+type handler struct {
+	*options
+	base    string
+	route   func(*http.Request) (route, bool) // false: not ours
+	named   bool                              // callers name the repository themselves: messages may, too
+	sources sources
+	store   modstore.Store
+}
+
+// A route says which file of the protocol a request is for, and how to learn where its module is kept.
+type route struct {
+	path    string // module path and what follows, without percent-escapes
+	resolve func(ctx context.Context, modPath string) (Config, error)
+}
+
+// Times that the protocol's answers live, and the most that one may take to be made.
+const (
+	freshness   = time.Minute
+	makeTimeout = 10 * time.Minute
+)
+
+func newHandler(constructor, base string, o *options, client *git.Client) *handler {
+	clean, err := cleanBase(base)
+	if err != nil {
+		panic(fmt.Errorf("vanity: %s: %w", constructor, err))
+	}
+	h := &handler{options: o, base: clean}
+	h.store.Timeout = makeTimeout
+	h.sources.client = client
+	return h
+}
+
+// cleanBase gives a base without a slash at its end.
+func cleanBase(base string) (string, error) {
+	if base == "" || base == "/" {
+		return "", nil
+	}
+	clean := strings.TrimSuffix(base, "/")
+	if !strings.HasPrefix(base, "/") {
+		return "", fmt.Errorf(`base %q must begin with a slash, or be empty for the root`, base)
+	}
+	for elem := range strings.SplitSeq(clean[1:], "/") {
+		if elem == "" || elem == "." || elem == ".." || strings.ContainsAny(elem, "{}?#%\\") {
+			return "", fmt.Errorf("base %q must be a path as a request has it: without empty, \".\" and \"..\" elements, wildcards, escapes or a query", base)
+		}
+	}
+	return clean, nil
+}
+
+// cutBase cuts the base off a path, at a segment's boundary, with the slash that follows.
+func cutBase(path, base string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, base)
+	if !ok {
+		return "", false
+	}
+	return strings.CutPrefix(rest, "/")
+}
+
+// ServeHTTP decides whose the request is.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rt, ok := h.route(r)
+	if !ok || !modproxy.Is("/"+rt.path) {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	rp, err := h.answer(r, rt)
+	if r.Context().Err() != nil {
+		return // nobody is left to tell
+	}
+	if err != nil {
+		rp = errorReply(err, h.named)
+		h.report(r, rp.Status, err)
+	}
+	if closer, ok := rp.Body.(io.Closer); ok {
+		defer closer.Close()
+	}
+	rp.Write(w, r)
+}
+
+// answer makes a reply, or says why there is none.
+func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return reply.MethodNotAllowed(), nil
+	}
+	req, err := modproxy.Parse(rt.path)
+	if err != nil {
+		return reply.Reply{}, &modrepo.Error{Reason: err.Error()}
+	}
+	cfg, err := rt.resolve(r.Context(), req.Path)
+	if err != nil {
+		return reply.Reply{}, &requestError{subject(req), err}
+	}
+	if !serves(cfg.Module, req.Path) {
+		return reply.Reply{}, &requestError{subject(req), &modrepo.Error{Reason: "not the module that is served here"}}
+	}
+	rp, err := h.file(r.Context(), cfg, req)
+	if err != nil {
+		return reply.Reply{}, &requestError{subject(req), err}
+	}
+	return rp, nil
+}
+
+// serves reports whether a module path is the configured one, or one of its major versions.
+func serves(configured, modPath string) bool {
+	if configured == "" || configured == modPath {
+		return true
+	}
+	if _, major, _ := module.SplitPathVersion(configured); major != "" {
+		return false
+	}
+	prefix, major, ok := module.SplitPathVersion(modPath)
+	return ok && prefix == configured && strings.HasPrefix(major, "/")
+}
+
+// subject is what messages say a request was for.
+func subject(req modproxy.Request) string {
+	if req.Version == "" {
+		return req.Path
+	}
+	return req.Path + "@" + req.Version
+}
+
+// file gives the file that was asked for, from the store or the repository.
+func (h *handler) file(ctx context.Context, cfg Config, req modproxy.Request) (reply.Reply, error) {
+	m, err := h.sources.module(cfg, req.Path)
+	if err != nil {
+		return reply.Reply{}, err
+	}
+	contentType, caching, fresh := reply.Text, reply.Immutable, modstore.Forever
+	var produce func(context.Context, io.Writer) error
+	switch req.Kind {
+	case modproxy.List:
+		caching, fresh = reply.Brief, freshness
+		produce = func(ctx context.Context, w io.Writer) error { return writeList(ctx, m, w) }
+	case modproxy.Latest:
+		contentType, caching, fresh = reply.JSON, reply.Brief, freshness
+		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Latest(ctx)) }
+	case modproxy.Info:
+		contentType = reply.JSON
+		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Stat(ctx, req.Version)) }
+	default:
+		info, err := h.info(ctx, cfg, req)
+		if err != nil {
+			return reply.Reply{}, err
+		}
+		produce = func(ctx context.Context, w io.Writer) error { return writeMod(ctx, m, info, w) }
+		if req.Kind == modproxy.Zip {
+			contentType = reply.Zip
+			produce = func(ctx context.Context, w io.Writer) error { return m.Zip(ctx, info, w) }
+		}
+	}
+	content, err := h.store.Get(ctx, storeName(cfg, req), fresh, produce)
+	if err != nil {
+		return reply.Reply{}, err
+	}
+	return reply.Reply{
+		Status: http.StatusOK, ContentType: contentType, CacheControl: caching,
+		ETag: `"` + content.Sum() + `"`, Body: content,
+	}, nil
+}
+
+// info gives a version's info as it was first given: its commit is what go.mod and zip are made from, wherever the
+// tag has gone since.
+func (h *handler) info(ctx context.Context, cfg Config, req modproxy.Request) (*modrepo.Info, error) {
+	req.Kind = modproxy.Info
+	rp, err := h.file(ctx, cfg, req)
+	if err != nil {
+		return nil, err
+	}
+	defer rp.Body.(io.Closer).Close()
+	var info modrepo.Info
+	return &info, json.NewDecoder(rp.Body).Decode(&info)
+}
+
+// storeName keeps configurations apart: one must not answer for another.
+func storeName(cfg Config, req modproxy.Request) string {
+	name, err := req.Name()
+	if err != nil {
+		name = fmt.Sprintf("%q", req) // a query that can't be escaped; it has no answer to keep
+	}
+	return strings.Join([]string{cfg.URL, cfg.Directory, cfg.Tags, cfg.Module, name}, "\n")
+}
+
+func writeList(ctx context.Context, m *modrepo.Module, w io.Writer) error {
+	list, err := m.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	for _, v := range list {
+		fmt.Fprintln(&b, v)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+func writeInfo(w io.Writer) func(*modrepo.Info, error) error {
+	return func(info *modrepo.Info, err error) error {
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(w).Encode(info)
+	}
+}
+
+func writeMod(ctx context.Context, m *modrepo.Module, info *modrepo.Info, w io.Writer) error {
+	data, err := m.GoMod(ctx, info)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// sources remembers repositories, for what they have learned of themselves.
+type sources struct {
+	client *git.Client
+	unsure bool
+
+	mu sync.Mutex
+	m  map[Config]*modrepo.Source
+}
+
+// maxSources bounds what strangers can make us remember.
+const maxSources = 256
+
+func (s *sources) module(cfg Config, modPath string) (*modrepo.Module, error) {
+	return s.source(cfg).Module(modPath, cfg.Module == "")
+}
+
+func (s *sources) source(cfg Config) *modrepo.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if src := s.m[cfg]; src != nil {
+		return src
+	}
+	if s.m == nil || len(s.m) >= maxSources {
+		s.m = make(map[Config]*modrepo.Source)
+	}
+	prefix, suffix := cfg.tags()
+	src := &modrepo.Source{
+		Repo:      s.client.Open(strings.TrimSuffix(cfg.URL, "/")),
+		Directory: strings.TrimSuffix(cfg.Directory, "/"),
+		TagPrefix: prefix,
+		TagSuffix: suffix,
+		Unsure:    s.unsure,
+	}
+	s.m[cfg] = src
+	return src
+}
+
+// A requestError says what a failed request was for: a module path, or module@version.
+type requestError struct {
+	subject string
+	err     error
+}
+
+func (e *requestError) Error() string { return e.subject + ": " + e.err.Error() }
+func (e *requestError) Unwrap() error { return e.err }
+
+// errorReply decides status, caching and text of an answer that there is none: the whole of the mapping from causes.
+// A cause's own text holds paths and addresses, and goes to the log. What may be said of the repository is for those
+// who named it.
+func errorReply(err error, named bool) reply.Reply {
+	var re *requestError
+	text := ""
+	if errors.As(err, &re) {
+		text = re.subject + ": "
+	}
+	var absent *modrepo.Error
+	var host *git.Error
+	switch {
+	case errors.As(err, &absent):
+		text += absent.Reason
+		if named && absent.Hint != "" {
+			text += " (" + absent.Hint + ")"
+		}
+		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %s", text)
+	case errors.As(err, &host):
+		return hostReply(host, text)
+	case errors.Is(err, context.DeadlineExceeded):
+		return reply.Message(http.StatusGatewayTimeout, reply.Never, "%sthe git host did not answer in time; try again later", text)
+	}
+	return reply.Message(http.StatusInternalServerError, reply.Never, "internal server error")
+}
+
+// Times after which to try again, where the host doesn't say.
+const (
+	retryLimited     = time.Minute
+	retryUnavailable = 30 * time.Second
+)
+
+// hostReply says what is wrong with the git host, and with whom that lies.
+func hostReply(e *git.Error, text string) reply.Reply {
+	message := func(status int, caching, format string) reply.Reply {
+		rp := reply.Message(status, caching, "%s"+format, text)
+		rp.RetryAfter = e.RetryAfter
+		return rp
+	}
+	switch e.Kind {
+	case git.Missing:
+		return message(http.StatusNotFound, reply.Brief, "not found: its git host has no such repository, or no longer has this version's commit")
+	case git.Denied:
+		return message(http.StatusNotFound, reply.Brief, "not found, or private: its git host asks for credentials, and this server has none for it")
+	case git.Limited:
+		rp := message(http.StatusTooManyRequests, reply.Never, "the git host limits the rate of requests; try again later")
+		rp.RetryAfter = max(rp.RetryAfter, retryLimited)
+		return rp
+	case git.Unavailable:
+		rp := message(http.StatusServiceUnavailable, reply.Never, "the git host is out of service for now; try again later")
+		rp.RetryAfter = max(rp.RetryAfter, retryUnavailable)
+		return rp
+	case git.Timeout:
+		return message(http.StatusGatewayTimeout, reply.Never, "the git host did not answer in time; try again later")
+	case git.Unreachable:
+		return message(http.StatusBadGateway, reply.Never, "the git host could not be reached; the owner of this server finds the cause in its log")
+	}
+	return message(http.StatusBadGateway, reply.Never, "the git host's answer could not be used; the owner of this server finds the cause in its log")
+}
+
+// report logs a failure, by whose it is.
+func (h *handler) report(r *http.Request, status int, err error) {
+	level := slog.LevelDebug
+	switch {
+	case status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case status > http.StatusInternalServerError || status == http.StatusTooManyRequests:
+		level = slog.LevelWarn
+	}
+	h.log().Log(r.Context(), level, "vanity: request failed", "path", r.URL.Path, "status", status, "err", err)
+}
+
+// httpClient gives the client to reach hosts with.
+func (o *options) httpClient() *http.Client {
+	if o.client != nil {
+		return o.client
+	}
+	return &http.Client{}
+}
+
+// escapedBase is the base as it stands in an escaped path.
+func (h *handler) escapedBase() string { return (&url.URL{Path: h.base}).EscapedPath() }

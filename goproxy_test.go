@@ -1,0 +1,611 @@
+package vanity_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/module"
+	modzip "golang.org/x/mod/zip"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/gocmd"
+)
+
+// acme has one module with two major versions in a subdirectory, one at the root of nothing, and tags of its own.
+const acme = `
+write one
+commit one
+tag tool-1.0.0
+write two
+commit two
+tag -a tool-1.1.0 -m 'with an annotation'
+write three
+commit three
+tag tool-2.0.0
+tag tool-1.2.0-rc.1
+tag nightly
+tag tool-3
+-- one/LICENSE --
+Do as you please.
+-- one/README --
+Not Go.
+-- one/libs/tool/go.mod --
+module go.acme.test/Tool
+
+go 1.21
+-- one/libs/tool/tool.go --
+package tool
+
+const Version = "one"
+-- one/libs/tool/sub/sub.go --
+package sub
+-- one/libs/tool/nested/go.mod --
+module go.acme.test/Tool/nested
+-- two/libs/tool/tool.go --
+package tool
+
+const Version = "two"
+-- three/libs/tool/v2/go.mod --
+module go.acme.test/Tool/v2
+
+go 1.21
+-- three/libs/tool/v2/tool.go --
+package tool
+
+const Version = "three"
+`
+
+const toolPath = "go.acme.test/Tool"
+
+var toolConfig = vanity.Config{Module: toolPath, Directory: "libs/tool", Tags: "tool-*"}
+
+// at gives a configuration another repository.
+func at(cfg vanity.Config, url string) vanity.Config {
+	cfg.URL = url
+	return cfg
+}
+
+// quiet is a logger for handlers whose failures are meant.
+func quiet() vanity.Option { return vanity.WithLogger(slog.New(slog.DiscardHandler)) }
+
+// get asks a handler, by way of a real server.
+func get(t testing.TB, url string) (status int, header http.Header, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(data)
+}
+
+func serve(t testing.TB, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestGoproxyProtocol asks for each file of the protocol, and compares with what is known of it.
+func TestGoproxyProtocol(t *testing.T) {
+	repo := gittest.New(t, acme)
+	base := serve(t, vanity.Goproxy("/go", at(toolConfig, repo.Dir), quiet())) + "/go/go.acme.test/!tool"
+	info := func(version, tag, commit string) string {
+		when := repo.Git("log", "-1", "--format=%cI", tag+"^{commit}")
+		return fmt.Sprintf(`{"Version":%q,"Time":%q,"Origin":{"VCS":"git","Subdir":"libs/tool","Hash":%q,"Ref":"refs/tags/%s"}}`+"\n",
+			version, strings.Replace(when, "+00:00", "Z", 1), repo.Git("rev-parse", tag+"^{commit}"), tag)
+	}
+	const year, minute = "public, max-age=31536000, immutable", "public, max-age=60"
+	for _, tt := range []struct {
+		path        string
+		status      int
+		contentType string
+		caching     string
+		body        string
+	}{
+		{"/@v/list", 200, "text/plain; charset=utf-8", minute, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
+		{"/v2/@v/list", 200, "text/plain; charset=utf-8", minute, "v2.0.0\n"},
+		{"/v3/@v/list", 200, "text/plain; charset=utf-8", minute, ""},
+		{"/@latest", 200, "application/json", minute, info("v1.1.0", "tool-1.1.0", "")},
+		{"/@v/v1.1.0.info", 200, "application/json", year, info("v1.1.0", "tool-1.1.0", "")},
+		{"/@v/v1.0.0.info", 200, "application/json", year, info("v1.0.0", "tool-1.0.0", "")},
+		{"/v2/@v/v2.0.0.info", 200, "application/json", year, info("v2.0.0", "tool-2.0.0", "")},
+		{"/@v/v1.1.0.mod", 200, "text/plain; charset=utf-8", year, "module go.acme.test/Tool\n\ngo 1.21\n"},
+		{"/v2/@v/v2.0.0.mod", 200, "text/plain; charset=utf-8", year, "module go.acme.test/Tool/v2\n\ngo 1.21\n"},
+
+		{"/@v/v9.9.9.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v9.9.9: the version does not fit the module path: should be v0 or v1, not v9\n"},
+		{"/@v/v1.9.9.zip", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v1.9.9: unknown version\n"},
+		{"/v3/@latest", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module has no versions: none of the repository's tags fits\n"},
+		{"/@v/v2.0.0+incompatible.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v2.0.0+incompatible: +incompatible versions are not served here\n"},
+		{"/@v/main.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@main: \"main\" is no canonical version: queries by branch, tag or commit are not answered here\n"},
+		{"/@v/v0.0.0-20240101000000-0123456789ab.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v0.0.0-20240101000000-0123456789ab: pseudo-versions are not served here: ask for a version that has a tag\n"},
+		{"/sub/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/sub: not the module that is served here\n"},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			status, header, body := get(t, base+tt.path)
+			if status != tt.status || body != tt.body {
+				t.Errorf("status %d, body %q, want %d, %q", status, body, tt.status, tt.body)
+			}
+			if got := header.Get("Content-Type"); got != tt.contentType {
+				t.Errorf("Content-Type %q, want %q", got, tt.contentType)
+			}
+			if got := header.Get("Cache-Control"); got != tt.caching {
+				t.Errorf("Cache-Control %q, want %q", got, tt.caching)
+			}
+		})
+	}
+}
+
+// TestZipContent checks names and bytes of one zip by x/mod/zip's own reader.
+func TestZipContent(t *testing.T) {
+	repo := gittest.New(t, acme)
+	base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir)))
+	_, header, body := get(t, base+"/go.acme.test/!tool/@v/v1.1.0.zip")
+	if got := header.Get("Content-Type"); got != "application/zip" {
+		t.Errorf("Content-Type %q", got)
+	}
+	file := filepath.Join(t.TempDir(), "m.zip")
+	if err := os.WriteFile(file, []byte(body), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := modzip.Unzip(dir, module.Version{Path: toolPath, Version: "v1.1.0"}, file); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		got[filepath.ToSlash(rel)] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"LICENSE":    "Do as you please.\n", // the root's
+		"go.mod":     "module go.acme.test/Tool\n\ngo 1.21\n",
+		"tool.go":    "package tool\n\nconst Version = \"two\"\n",
+		"sub/sub.go": "package sub\n",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("content (-want +got):\n%s", diff)
+	}
+}
+
+// mounts are the ways to put a handler in a program; each gives the handler the base that it needs.
+var mounts = map[string]func(h func(base string) http.Handler) (server http.Handler, base string){
+	"at the root": func(h func(string) http.Handler) (http.Handler, string) { return h(""), "" },
+	"as a slash":  func(h func(string) http.Handler) (http.Handler, string) { return h("/"), "" },
+	"below a base, in a mux": func(h func(string) http.Handler) (http.Handler, string) {
+		mux := http.NewServeMux()
+		mux.Handle("/a/go/", h("/a/go"))
+		return mux, "/a/go"
+	},
+	"below a base, as the whole server": func(h func(string) http.Handler) (http.Handler, string) { return h("/a/go/"), "/a/go" },
+	"behind StripPrefix": func(h func(string) http.Handler) (http.Handler, string) {
+		mux := http.NewServeMux()
+		mux.Handle("/a/go/", http.StripPrefix("/a/go", h("")))
+		return mux, "/a/go"
+	},
+}
+
+func TestMounts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	repo := gittest.New(t, acme)
+	tls := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	spec, err := vanity.Encode(at(toolConfig, "https://git.acme.test/acme/mono"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mount := range mounts {
+		for constructor, h := range map[string]func(base string) http.Handler{
+			"Goproxy": func(base string) http.Handler { return vanity.Goproxy(base, at(toolConfig, repo.Dir)) },
+			"Gosub": func(base string) http.Handler {
+				return vanity.Gosub(base, vanity.WithHosts("git.acme.test"), vanity.WithTrustedClient(tls.Client()))
+			},
+		} {
+			t.Run(constructor+" "+name, func(t *testing.T) {
+				server, base := mount(h)
+				if constructor == "Gosub" {
+					base += "/" + spec
+				}
+				g := gocmd.New(t)
+				g.Use(server, base)
+				if diff := cmp.Diff([]string{"v1.0.0", "v1.1.0", "v1.2.0-rc.1"}, g.Versions(toolPath)); diff != "" {
+					t.Errorf("versions (-want +got):\n%s", diff)
+				}
+				d := g.Download(toolPath + "@v1.1.0")
+				if d.Version != "v1.1.0" || d.Origin == nil || d.Origin.Subdir != "libs/tool" {
+					t.Errorf("download %+v", d)
+				}
+			})
+		}
+	}
+}
+
+// TestNext checks what is whose: the protocol is answered here, 404 included, everything else elsewhere.
+func TestNext(t *testing.T) {
+	repo := gittest.New(t, acme)
+	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "next") })
+	for constructor, h := range map[string]http.Handler{
+		"Goproxy": vanity.Goproxy("/go", at(toolConfig, repo.Dir), vanity.WithNext(next), quiet()),
+		"Gosub":   vanity.Gosub("/go", vanity.WithNext(next), quiet()),
+	} {
+		base := serve(t, h)
+		for path, ours := range map[string]bool{
+			"/":                                  false,
+			"/go":                                false,
+			"/go/":                               false,
+			"/gopher/x/@v/list":                  false,
+			"/go/go.acme.test/!tool":             false,
+			"/go/sumdb/sum.golang.org/supported": false,
+			"/go/x@latest":                       false,
+			"/go/x/@latest/":                     false,
+			"/go/x/@latest":                      true,
+			"/go/@latest":                        true,
+			"/go/x/@v/":                          true,
+			"/go/x/@v/list":                      true,
+			"/go/x/@v/nothing":                   true,
+			"/go/%zz/@v/list":                    true,
+		} {
+			resp, err := http.DefaultClient.Do(&http.Request{Method: http.MethodGet, URL: mustParse(t, base, path)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if got := string(body) != "next"; got != ours {
+				t.Errorf("%s %s: answered here %v, want %v (%s %s)", constructor, path, got, ours, resp.Status, body)
+			}
+		}
+	}
+}
+
+// TestMethods checks that nothing but GET and HEAD has an answer, and that HEAD has no body.
+func TestMethods(t *testing.T) {
+	repo := gittest.New(t, acme)
+	base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), quiet()))
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+		req, _ := http.NewRequest(method, base+"/go.acme.test/!tool/@v/list", strings.NewReader("x"))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %s, Allow %q", method, resp.Status, resp.Header.Get("Allow"))
+		}
+	}
+	for _, file := range []string{"list", "v1.0.0.zip", "v1.9.9.zip"} {
+		resp, err := http.Head(base + "/go.acme.test/!tool/@v/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if len(body) > 0 || resp.ContentLength <= 0 {
+			t.Errorf("HEAD %s: %d bytes, Content-Length %d", file, len(body), resp.ContentLength)
+		}
+	}
+}
+
+// TestConditional checks ranges and ETags, which come with http.ServeContent.
+func TestConditional(t *testing.T) {
+	repo := gittest.New(t, acme)
+	url := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir))) + "/go.acme.test/!tool/@v/v1.0.0.zip"
+	_, header, whole := get(t, url)
+	for _, tt := range []struct {
+		key, value string
+		status     int
+		body       string
+	}{
+		{"Range", "bytes=2-5", http.StatusPartialContent, whole[2:6]},
+		{"If-None-Match", header.Get("ETag"), http.StatusNotModified, ""},
+		{"If-None-Match", `"another"`, http.StatusOK, whole},
+	} {
+		req, _ := http.NewRequest(http.MethodGet, url, nil)
+		req.Header.Set(tt.key, tt.value)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != tt.status || string(body) != tt.body {
+			t.Errorf("%s %s: status %d, %d bytes; want %d, %d", tt.key, tt.value, resp.StatusCode, len(body), tt.status, len(tt.body))
+		}
+	}
+}
+
+// TestModuleEmpty checks that without a module path go.mod decides: this is what makes `go get MODULE/sub` work.
+func TestModuleEmpty(t *testing.T) {
+	repo := gittest.New(t, acme)
+	cfg := at(toolConfig, repo.Dir)
+	cfg.Module = ""
+	h := vanity.Goproxy("", cfg, quiet())
+	base := serve(t, h)
+	for path, want := range map[string]int{
+		"/go.acme.test/!tool/@v/list":           200,
+		"/go.acme.test/!tool/@latest":           200,
+		"/go.acme.test/!tool/@v/v1.0.0.info":    200,
+		"/go.acme.test/!tool/@v/v1.0.0.mod":     200,
+		"/go.acme.test/!tool/v2/@v/list":        200,
+		"/go.acme.test/!tool/v3/@v/list":        404,
+		"/go.acme.test/tool/@v/list":            404,
+		"/go.acme.test/@v/list":                 404,
+		"/go.acme.test/@latest":                 404,
+		"/go.acme.test/!tool/sub/@v/list":       404,
+		"/go.acme.test/!tool/sub/@latest":       404,
+		"/go.acme.test/!tool/sub/@v/v1.0.0.zip": 404,
+	} {
+		if status, _, body := get(t, base+path); status != want {
+			t.Errorf("%s: status %d, want %d: %s", path, status, want, body)
+		}
+	}
+	if testing.Short() {
+		return
+	}
+	g := gocmd.New(t)
+	g.Use(h, "")
+	g.Get(toolPath + "/sub@v1.1.0")
+	if out := g.Run("list", "-m", "-f", "{{.Version}}", toolPath); strings.TrimSpace(out) != "v1.1.0" {
+		t.Errorf("go get of a package below the module: version %q", out)
+	}
+}
+
+// TestUnsureTags checks the trap of the default: with tags of the go command's own kind for the directory there, an
+// empty pattern is ambiguous.
+func TestUnsureTags(t *testing.T) {
+	repo := gittest.New(t, acme)
+	repo.Git("tag", "libs/tool/v1.5.0", "tool-1.1.0")
+	repo.Git("tag", "v1.4.0", "tool-1.1.0")
+	for _, tt := range []struct {
+		tags   string
+		status int
+		body   string
+	}{
+		{"", 404, `"DIR/v*" or "v*"`},
+		{"v*", 200, "v1.4.0\n"},
+		{"libs/tool/v*", 200, "v1.5.0\n"},
+	} {
+		cfg := at(toolConfig, repo.Dir)
+		cfg.Tags = tt.tags
+		base := serve(t, vanity.Goproxy("", cfg, quiet()))
+		for _, file := range []string{"@v/list", "@latest", "@v/v1.4.0.info", "@v/v1.4.0.mod", "@v/v1.4.0.zip"} {
+			status, _, body := get(t, base+"/go.acme.test/!tool/"+file)
+			if tt.status == 404 && (status != 404 || !strings.Contains(body, tt.body) || strings.Contains(body, "libs/tool")) {
+				t.Errorf("tags %q, %s: status %d, %q", tt.tags, file, status, body)
+			}
+		}
+		if status, _, body := get(t, base+"/go.acme.test/!tool/@v/list"); status != tt.status || !strings.Contains(body, tt.body) {
+			t.Errorf("tags %q: status %d, %q", tt.tags, status, body)
+		}
+	}
+}
+
+// TestHostFaults goes through what a git host can do wrong: each has its status and caching, and a message that says
+// whose fault it is and gives nothing away.
+func TestHostFaults(t *testing.T) {
+	repo := gittest.New(t, acme)
+	for _, tt := range []struct {
+		name   string
+		fault  func(http.Handler) http.Handler
+		status int
+		body   string
+	}{
+		{"HTML", gittest.HTML(), 502, "answer could not be used"},
+		{"no version 2", gittest.NoV2(), 502, "answer could not be used"},
+		{"401", gittest.Status(401, nil), 404, "not found, or private"},
+		{"403", gittest.Status(403, nil), 404, "not found, or private"},
+		{"404", gittest.Status(404, nil), 404, "no such repository"},
+		{"410", gittest.Status(410, nil), 404, "no such repository"},
+		{"429", gittest.Status(429, http.Header{"Retry-After": {"77"}}), 429, "limits the rate"},
+		{"500", gittest.Status(500, nil), 502, "answer could not be used"},
+		{"503", gittest.Status(503, nil), 503, "out of service"},
+		{"504", gittest.Status(504, nil), 504, "in time"},
+		{"refs cut", gittest.On("ls-refs", gittest.CutAfter(50)), 502, "answer could not be used"},
+		{"pack cut", gittest.On("fetch", gittest.CutAfter(60)), 502, "answer could not be used"},
+		{"pack spoiled", gittest.On("fetch", gittest.Corrupt(80)), 502, "answer could not be used"},
+		{"hangs", gittest.Hang(), 504, "in time"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+			server.Wrap(tt.fault)
+			client := server.Client()
+			client.Timeout = 300 * time.Millisecond
+			var log logged
+			h := vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), vanity.WithClient(client), vanity.WithLogger(log.logger()))
+			status, header, body := get(t, serve(t, h)+"/go.acme.test/!tool/@v/v1.0.0.zip")
+			if status != tt.status || !strings.Contains(body, tt.body) {
+				t.Errorf("status %d, %q; want %d, %q", status, body, tt.status, tt.body)
+			}
+			if strings.Contains(body, "127.0.0.1") || strings.Contains(body, "acme/mono") || strings.Count(body, "\n") != 1 {
+				t.Errorf("body says too much: %q", body)
+			}
+			if want := map[bool]string{true: "public, max-age=60", false: "no-store"}[tt.status == 404]; header.Get("Cache-Control") != want {
+				t.Errorf("Cache-Control %q, want %q", header.Get("Cache-Control"), want)
+			}
+			if again := header.Get("Retry-After"); (tt.status == 429 || tt.status == 503) != (again != "") || tt.status == 429 && again != "77" {
+				t.Errorf("Retry-After %q", again)
+			}
+			if text := log.text(); !strings.Contains(text, "/acme/mono") || strings.Count(text, "\n") != 1 {
+				t.Errorf("log %q, want one line that names the repository", text)
+			}
+			// Failures are not remembered: a host that has recovered is asked again.
+			server.Wrap(nil)
+			client.Timeout = 0
+			if status, _, body := get(t, serve(t, h)+"/go.acme.test/!tool/@v/v1.0.0.zip"); status != 200 {
+				t.Errorf("after recovery: status %d, %q", status, body)
+			}
+		})
+	}
+	t.Run("refuses connections", func(t *testing.T) {
+		server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+		server.SetDown(true)
+		base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), quiet()))
+		if status, _, body := get(t, base+"/go.acme.test/!tool/@latest"); status != 502 || !strings.Contains(body, "could not be reached") {
+			t.Errorf("status %d, %q", status, body)
+		}
+	})
+	t.Run("no such directory", func(t *testing.T) {
+		base := serve(t, vanity.Goproxy("", at(toolConfig, filepath.Join(t.TempDir(), "none")), quiet()))
+		if status, _, body := get(t, base+"/go.acme.test/!tool/@latest"); status != 404 || !strings.Contains(body, "no such repository") || strings.Contains(body, "none") {
+			t.Errorf("status %d, %q", status, body)
+		}
+	})
+}
+
+// logged collects log lines.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// TestMovedTag checks that a version stays what it was first, for the process's life: info, go.mod and zip are of one
+// commit, wherever the tag goes in between.
+func TestMovedTag(t *testing.T) {
+	repo := gittest.New(t, acme)
+	base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir))) + "/go.acme.test/!tool/@v/v1.0.0"
+	_, _, info := get(t, base+".info")
+	repo.Git("tag", "-f", "tool-1.0.0", "tool-1.1.0")
+	_, _, zip := get(t, base+".zip")
+	if strings.Contains(zip, "two") || !strings.Contains(info, repo.Git("rev-list", "--max-parents=0", "HEAD")) {
+		t.Errorf("info %s, and a zip of another commit", info)
+	}
+	if _, _, again := get(t, base+".info"); again != info {
+		t.Errorf("info changed from %s to %s", info, again)
+	}
+}
+
+// TestUpstreamCost counts what list, info, go.mod and zip of one version cost, from nothing, on each rung: 3,000 files
+// are in the repository, and the module is two directories deep.
+func TestUpstreamCost(t *testing.T) {
+	repo := gittest.New(t, "")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	text := func() []byte {
+		var b strings.Builder
+		for range 60 {
+			fmt.Fprintf(&b, "func f%d() int { return %d } // %x\n", rnd.IntN(100), rnd.IntN(1e9), rnd.Uint64())
+		}
+		return []byte(b.String())
+	}
+	for i := range 2960 {
+		repo.Write(fmt.Sprintf("apps/app%d/part%d/file%d.go", i/100, i/10%10, i), text()[:200])
+	}
+	for i := range 40 {
+		repo.Write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{"a", "b", "b/c", "internal/d", "e"}[i%5], i), text())
+	}
+	repo.Write("libs/tool/go.mod", []byte("module go.acme.test/Tool\n"))
+	repo.Commit("first")
+	repo.Git("tag", "tool-1.0.0")
+	for i := range 20 {
+		repo.Write(fmt.Sprintf("libs/tool/e/more%d.go", i), text())
+	}
+	repo.Commit("second")
+	repo.Git("tag", "tool-1.1.0")
+	repo.Repack()
+	own := objectBytes(t, repo, "tool-1.0.0:libs/tool")
+	trees := objectBytes(t, repo, "--filter=blob:none", "tool-1.0.0^{tree}")
+	for _, tt := range []struct {
+		name    string
+		filters gittest.Filters
+		cold    int   // requests for list, info, go.mod and zip from nothing, refused ones included
+		further int   // and for info, go.mod and zip of another version
+		bytes   int64 // from nothing
+	}{
+		{"combine", gittest.AllFilters, 6, 4, 2 * own},
+		{"blob:none", gittest.ForgeFilters, 6, 3, 2*own + trees},
+		{"levels", gittest.TreeFilters, 8, 4, 2 * own}, // the two better rungs are refused once
+		{"no filters", gittest.NoFilters, 3, 1, 1 << 30},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"acme/mono": repo})
+			base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"))) + "/go.acme.test/!tool/@v/"
+			ask := func(files ...string) (requests int, bytes int64) {
+				server.Reset()
+				for _, file := range files {
+					if status, _, body := get(t, base+file); status != 200 {
+						t.Fatalf("%s: status %d, %s", file, status, body)
+					}
+				}
+				for _, r := range server.Requests() {
+					t.Logf("%s %d bytes", r.Command(), r.Bytes)
+				}
+				return len(server.Requests()), server.Bytes()
+			}
+			n, bytes := ask("list", "v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip")
+			t.Logf("%d requests, %d bytes; the module's own are %d, all trees %d", n, bytes, own, trees)
+			if n > tt.cold || bytes > tt.bytes {
+				t.Errorf("from nothing: %d requests, %d bytes; want at most %d, %d", n, bytes, tt.cold, tt.bytes)
+			}
+			if n, _ := ask("v1.1.0.info", "v1.1.0.mod", "v1.1.0.zip"); n > tt.further {
+				t.Errorf("a further version: %d requests, want at most %d", n, tt.further)
+			}
+		})
+	}
+}
+
+// objectBytes is what git itself needs for objects, all that they reach included, in a pack.
+func objectBytes(t *testing.T, repo *gittest.Repo, revs ...string) int64 {
+	t.Helper()
+	list := repo.Git(append([]string{"rev-list", "--objects", "--no-object-names"}, revs...)...)
+	cmd := exec.Command("git", "-C", repo.Dir, "pack-objects", "--stdout", "-q")
+	cmd.Env = gittest.Environ()
+	cmd.Stdin = strings.NewReader(list + "\n")
+	pack, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(len(pack))
+}
+
+func mustParse(t *testing.T, base, path string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Opaque = path // as it stands, well-formed or not
+	return u
+}

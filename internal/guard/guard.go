@@ -2,7 +2,8 @@
 package guard
 
 import (
-	"context"
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,11 +12,18 @@ import (
 	"time"
 )
 
+// public is what is given out of IPv6. Site-local, local-use NAT64, IPv4-translated and other addresses lie outside.
+var public = netip.MustParsePrefix("2000::/3")
+
+// nat64 carries an IPv4 address, to which a gateway connects. Where there is no IPv4, names resolve to it.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // forbidden are the ranges of special use that the methods of netip.Addr don't know (the IANA special-purpose address
-// registries), and those that carry an IPv4 address within: what is behind them can't be seen from here.
+// registries), and those that carry an IPv4 address to gateways of no standing.
 var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"), // shared by carriers; a cloud's metadata address is in it
+	netip.MustParsePrefix("100.64.0.0/10"),    // shared by carriers; a cloud's metadata address is in it
+	netip.MustParsePrefix("168.63.129.16/32"), // a cloud's platform service, seen from within
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"),
 	netip.MustParsePrefix("192.88.99.0/24"),
@@ -23,31 +31,35 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("::/96"),
-	netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("100::/64"),
 	netip.MustParsePrefix("2001::/23"),
 	netip.MustParsePrefix("2001:db8::/32"),
 	netip.MustParsePrefix("2002::/16"),
 	netip.MustParsePrefix("3fff::/20"),
-	netip.MustParsePrefix("5f00::/16"),
-	netip.MustParsePrefix("fec0::/10"),
 }
 
 // Check refuses every address that is not of the public internet: loopback, private, link-local (where metadata
 // services are), multicast and other special ones.
 func Check(addr netip.Addr) error {
-	addr = addr.Unmap().WithZone("")
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+	if !isPublic(addr.Unmap().WithZone("")) {
 		return fmt.Errorf("%s is no public address", addr)
+	}
+	return nil
+}
+
+func isPublic(addr netip.Addr) bool {
+	if nat64.Contains(addr) {
+		b := addr.As16()
+		addr = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() && !public.Contains(addr) {
+		return false
 	}
 	for _, prefix := range forbidden {
 		if prefix.Contains(addr) {
-			return fmt.Errorf("%s is no public address", addr)
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // control is asked before each connection, with the address that the name resolved to: there is no time for it to
@@ -63,18 +75,31 @@ func control(_, address string, _ syscall.RawConn) error {
 	return Check(ap.Addr())
 }
 
+// Times that a copy sets where the original has none. Its connections, being nobody else's, would stay for ever.
+const (
+	dialTimeout = 10 * time.Second
+	tlsTimeout  = 10 * time.Second
+	idleTimeout = 90 * time.Second
+)
+
 // Transport is a copy of t that connects to port 443 of public addresses alone, and to no HTTP proxy, which would
-// connect for it. It fails if t makes its TLS connections itself, where the copy could not look.
+// connect for it. It speaks HTTP/2 if t does, by net/http's own implementation. It has none of the protocols that were
+// registered with t. It fails if t makes its TLS connections itself, where the copy could not look.
 func Transport(t *http.Transport) (*http.Transport, error) {
-	if t.DialTLSContext != nil || t.DialTLS != nil { //nolint:staticcheck // old, but it would be used
-		return nil, fmt.Errorf("its transport has a DialTLS function of its own, which can't be guarded")
+	//lint:ignore SA1019 net/http still uses it
+	if t.DialTLSContext != nil || t.DialTLS != nil {
+		return nil, errors.New("its transport has a DialTLS function of its own, which can't be guarded")
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: control}
-	t = t.Clone()
-	t.Proxy = nil
-	t.Dial = nil //nolint:staticcheck // old, but it would be used
-	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, address)
-	}
-	return t, nil
+	guarded := t.Clone()
+	guarded.Proxy = nil
+	//lint:ignore SA1019 net/http still uses it
+	guarded.Dial = nil
+	guarded.DialContext = (&net.Dialer{Timeout: dialTimeout, Control: control}).DialContext
+	// A function in TLSNextProto may have a pool of connections that others have dialled. Clone has seen to it that
+	// t's own has "h2" if t speaks it; with a DialContext net/http must be told again.
+	_, guarded.ForceAttemptHTTP2 = t.TLSNextProto["h2"]
+	guarded.TLSNextProto = nil
+	guarded.TLSHandshakeTimeout = cmp.Or(guarded.TLSHandshakeTimeout, tlsTimeout)
+	guarded.IdleConnTimeout = cmp.Or(guarded.IdleConnTimeout, idleTimeout)
+	return guarded, nil
 }

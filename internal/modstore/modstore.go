@@ -6,11 +6,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/vanity/internal/spool"
@@ -23,7 +26,7 @@ const Forever = time.Duration(1<<63 - 1)
 const (
 	maxTotal = 64 << 20
 	maxEntry = 16 << 20
-	perEntry = 500 // what an entry takes besides its content
+	perEntry = 500 // what an entry takes besides its name and content
 )
 
 // A Store keeps the answers used last, 64 MiB of them at most, in memory or in temporary files without a name. It is
@@ -48,46 +51,85 @@ type entry struct {
 // A content is an answer's bytes. They are freed when the store has dropped them and the last reader has gone.
 type content struct {
 	spool spool.Spool
-	sum   hash.Hash
+	hash  hash.Hash
+	err   error  // of the first Write that failed
+	sum   string // once all is written
+	users atomic.Int64
+}
 
-	mu    sync.Mutex
-	users int
+// newContent makes a content with one user, who writes it.
+func newContent() *content {
+	c := &content{hash: sha256.New()}
+	c.hold()
+	return c
 }
 
 // Write adds to the content in the making.
 func (c *content) Write(p []byte) (int, error) {
-	c.sum.Write(p)
-	return c.spool.Write(p)
+	n, err := c.spool.Write(p)
+	c.hash.Write(p[:n])
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
-func (c *content) hold() {
-	c.mu.Lock()
-	c.users++
-	c.mu.Unlock()
+// seal ends the making. Bytes that could not be written make the answer an error, even if produce overlooked it.
+func (c *content) seal() error {
+	c.sum = hex.EncodeToString(c.hash.Sum(nil))
+	return c.err
 }
+
+func (c *content) hold() { c.users.Add(1) }
 
 func (c *content) release() {
-	c.mu.Lock()
-	c.users--
-	last := c.users == 0
-	c.mu.Unlock()
-	if last {
+	if c.users.Add(-1) == 0 {
 		c.spool.Close()
 	}
+}
+
+func (c *content) open() *Content {
+	c.hold()
+	r := &reader{content: c}
+	return &Content{io.NewSectionReader(r, 0, c.spool.Size()), r, c.sum}
 }
 
 // A Content is an answer's bytes, to be closed.
 type Content struct {
 	*io.SectionReader
-	content *content
+	reader *reader
+	sum    string
 }
 
 // Sum is the SHA-256 hash of the bytes, in hexadecimal.
-func (c *Content) Sum() string { return hex.EncodeToString(c.content.sum.Sum(nil)) }
+func (c *Content) Sum() string { return c.sum }
 
-// Close lets go of the bytes.
-func (c *Content) Close() error {
-	c.content.release()
+// Close lets go of the bytes. Reading after it fails; closing again does nothing.
+func (c *Content) Close() error { return c.reader.Close() }
+
+// A reader is one user of a content. It may be closed while it reads: [http.ServeContent] leaves a goroutine that does
+// if a client goes away from several ranges.
+type reader struct {
+	mu      sync.RWMutex
+	content *content // nil when closed
+}
+
+func (r *reader) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.content == nil {
+		return 0, fs.ErrClosed
+	}
+	return r.content.spool.ReadAt(p, off)
+}
+
+func (r *reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.content != nil {
+		r.content.release()
+		r.content = nil
+	}
 	return nil
 }
 
@@ -100,7 +142,7 @@ type flight struct {
 	cancel  context.CancelFunc
 }
 
-// Get gives the answer of a name: the one that is kept if it is no older than fresh, else what produce writes, which is
+// Get gives the answer of a name: the one that is kept if it is younger than fresh, else what produce writes, which is
 // then kept. Many who ask at the same time wait for one run of produce; it goes on as long as one of them waits, with
 // the values of the first one's context. What it wrote before an error is thrown away, and errors are not kept.
 func (s *Store) Get(ctx context.Context, name string, fresh time.Duration, produce func(context.Context, io.Writer) error) (*Content, error) {
@@ -108,6 +150,10 @@ func (s *Store) Get(ctx context.Context, name string, fresh time.Duration, produ
 	if c := s.kept(name, fresh); c != nil {
 		s.mu.Unlock()
 		return c, nil
+	}
+	if err := ctx.Err(); err != nil {
+		s.mu.Unlock()
+		return nil, err
 	}
 	f := s.flights[name]
 	if f == nil {
@@ -149,17 +195,9 @@ func (s *Store) kept(name string, fresh time.Duration) *Content {
 	return e.content.open()
 }
 
-func (c *content) open() *Content {
-	c.hold()
-	return &Content{c.spool.Reader(), c}
-}
-
 // start begins a flight. Its content has the flight itself as a user, until the last waiter has gone.
 func (s *Store) start(ctx context.Context, name string, produce func(context.Context, io.Writer) error) *flight {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if s.Timeout > 0 {
-		ctx, cancel = withTimeout(ctx, cancel, s.Timeout)
-	}
+	ctx, cancel := s.detach(ctx)
 	f := &flight{done: make(chan struct{}), cancel: cancel}
 	if s.flights == nil {
 		s.flights = make(map[string]*flight)
@@ -167,26 +205,21 @@ func (s *Store) start(ctx context.Context, name string, produce func(context.Con
 	s.flights[name] = f
 	go func() {
 		defer cancel()
-		c := &content{users: 1, sum: sha256.New()}
-		err := protect(func() error { return produce(ctx, c) })
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.flights[name] == f {
-			delete(s.flights, name)
-		}
-		if err != nil {
-			c.release()
-			c = nil
-		} else {
-			s.keep(name, c)
-		}
-		f.content, f.err = c, err
-		close(f.done)
-		if f.waiters == 0 && c != nil {
-			c.release()
-		}
+		c := newContent()
+		err := errors.New("the making ended without an answer") // by runtime.Goexit, if this stays
+		defer func() { s.finish(name, f, c, err) }()
+		err = protect(func() error { return produce(ctx, c) })
 	}()
 	return f
+}
+
+// detach makes a flight's context of its first waiter's.
+func (s *Store) detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if s.Timeout > 0 {
+		return context.WithTimeout(ctx, s.Timeout)
+	}
+	return context.WithCancel(ctx)
 }
 
 // protect makes a panic an error: in a goroutine of our own it would end the whole program, and not one request.
@@ -199,9 +232,24 @@ func protect(f func() error) (err error) {
 	return f()
 }
 
-func withTimeout(ctx context.Context, cancel context.CancelFunc, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancelTimeout := context.WithTimeout(ctx, d)
-	return ctx, func() { cancelTimeout(); cancel() }
+// finish ends a flight. What nobody waited for any more is not kept: a later flight may have been faster.
+func (s *Store) finish(name string, f *flight, c *content, err error) {
+	if err == nil {
+		err = c.seal()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flights[name] == f {
+		delete(s.flights, name)
+		if err == nil {
+			s.keep(name, c)
+		}
+	}
+	f.content, f.err = c, err
+	close(f.done)
+	if f.waiters == 0 || err != nil {
+		c.release()
+	}
 }
 
 // land gives a waiter the outcome. The last one takes over the flight's own hold.
@@ -229,16 +277,16 @@ func (s *Store) keep(name string, c *content) {
 	}
 	c.hold()
 	s.entries[name] = s.recent.PushFront(&entry{name: name, content: c, made: time.Now()})
-	for s.size += cost(c); s.size > maxTotal; {
+	for s.size += cost(name, c); s.size > maxTotal; {
 		s.drop(s.recent.Back())
 	}
 }
 
-func cost(c *content) int64 { return c.spool.Size() + perEntry }
+func cost(name string, c *content) int64 { return perEntry + int64(len(name)) + c.spool.Size() }
 
 func (s *Store) drop(el *list.Element) {
 	e := s.recent.Remove(el).(*entry)
 	delete(s.entries, e.name)
-	s.size -= cost(e.content)
+	s.size -= cost(e.name, e.content)
 	e.content.release()
 }

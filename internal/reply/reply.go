@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // How long an answer may be kept by clients and intermediaries.
@@ -34,13 +35,19 @@ type Reply struct {
 	ETag         string        // with its quotes; empty for none
 	RetryAfter   time.Duration // zero for none
 	Allow        string        // for 405
-	Body         io.ReadSeeker // read from its start; not closed
+	Body         io.ReadSeeker // read from its start; not closed; nil for none
 }
 
-// Message makes a plain-text answer of one line.
+// Message makes a plain-text answer of one line. What can't be printed in a terminal becomes a space.
 func Message(status int, cacheControl, format string, args ...any) Reply {
-	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n") + "\n"
-	return Reply{Status: status, ContentType: Text, CacheControl: cacheControl, Body: strings.NewReader(text)}
+	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	return Reply{Status: status, ContentType: Text, CacheControl: cacheControl, Body: strings.NewReader(text + "\n")}
 }
 
 // Bytes makes an answer of status 200.
@@ -69,10 +76,13 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	set("Allow", rp.Allow)
 	set("X-Content-Type-Options", "nosniff")
 	if rp.RetryAfter > 0 {
-		set("Retry-After", strconv.Itoa(int((rp.RetryAfter+time.Second-1)/time.Second)))
+		set("Retry-After", strconv.FormatInt(seconds(rp.RetryAfter), 10))
+	}
+	if rp.Body == nil {
+		rp.Body = strings.NewReader("")
 	}
 	if rp.Status == http.StatusOK {
-		http.ServeContent(w, r, "", time.Time{}, rp.Body)
+		http.ServeContent(refusals{w}, r, "", time.Time{}, rp.Body)
 		return
 	}
 	if size, err := rp.Body.Seek(0, io.SeekEnd); err == nil {
@@ -84,4 +94,28 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 			io.Copy(w, rp.Body) // the client may be gone; there is nobody left to tell
 		}
 	}
+}
+
+// seconds rounds up: a client that comes back too early is turned away again.
+func seconds(d time.Duration) int64 {
+	n := int64(d / time.Second)
+	if d%time.Second > 0 {
+		n++
+	}
+	return n
+}
+
+// refusals are the answers of [http.ServeContent] to conditions and ranges that can't be met (412, 416), and to a body
+// that can't be read. The headers that were set for a status of 200 must not go with them: net/http takes them away from
+// some of these answers, and from none if the program says so in GODEBUG.
+type refusals struct{ http.ResponseWriter }
+
+func (w refusals) WriteHeader(status int) {
+	if status >= 400 {
+		h := w.Header()
+		h.Set("Content-Type", Text)
+		h.Set("Cache-Control", Never)
+		h.Del("ETag")
+	}
+	w.ResponseWriter.WriteHeader(status)
 }

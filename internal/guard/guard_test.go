@@ -1,0 +1,332 @@
+package guard_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/vanity/internal/guard"
+)
+
+var addresses = []struct {
+	addr string
+	ok   bool
+}{
+	// Public ones.
+	{"8.8.8.8", true},
+	{"140.82.121.3", true},
+	{"1.1.1.1", true},
+	{"223.255.255.255", true},
+	{"2606:4700:4700::1111", true},
+	{"2a00:1450:4001:830::200e", true},
+	{"2620:4f:8000::1", true},
+	{"::ffff:8.8.8.8", true}, // the system connects to the IPv4 address within
+	{"64:ff9b::8.8.8.8", true},
+
+	// This host, and any.
+	{"127.0.0.1", false},
+	{"127.255.255.254", false},
+	{"::1", false},
+	{"0.0.0.0", false},
+	{"0.1.2.3", false},
+	{"::", false},
+
+	// Private, shared, link-local.
+	{"10.0.0.1", false},
+	{"172.16.0.1", false},
+	{"172.31.255.255", false},
+	{"172.32.0.1", true},
+	{"192.168.1.1", false},
+	{"100.64.0.1", false},
+	{"100.127.255.255", false},
+	{"100.128.0.0", true},
+	{"169.254.0.1", false},
+	{"fe80::1", false},
+	{"fe80::1%eth0", false},
+	{"fc00::1", false},
+	{"fdff::1", false},
+	{"fec0::1", false},
+
+	// Metadata services.
+	{"169.254.169.254", false},
+	{"169.254.170.2", false},
+	{"fd00:ec2::254", false},
+	{"fe80::a9fe:a9fe%ens5", false},
+	{"100.100.100.200", false},
+	{"168.63.129.16", false},
+	{"192.0.0.192", false},
+
+	// Multicast and broadcast.
+	{"224.0.0.1", false},
+	{"239.255.255.255", false},
+	{"255.255.255.255", false},
+	{"240.0.0.1", false},
+	{"ff02::1", false},
+	{"ff0e::1", false},
+
+	// Documentation, benchmarks, the rest of the registries.
+	{"192.0.0.8", false},
+	{"192.0.2.1", false},
+	{"198.51.100.1", false},
+	{"203.0.113.1", false},
+	{"198.18.0.1", false},
+	{"198.19.255.255", false},
+	{"192.88.99.1", false},
+	{"2001:db8::1", false},
+	{"3fff::1", false},
+	{"100::1", false},
+	{"5f00::1", false},
+	{"4000::1", false},
+	{"1fff::1", false},
+
+	// IPv4 addresses within IPv6 ones.
+	{"::ffff:127.0.0.1", false},
+	{"::ffff:10.0.0.1", false},
+	{"::ffff:169.254.169.254", false},
+	{"::ffff:127.0.0.1%lo", false},
+	{"::127.0.0.1", false},
+	{"::8.8.8.8", false},
+	{"::ffff:0:127.0.0.1", false},
+	{"::ffff:0:8.8.8.8", false},
+	{"64:ff9b::127.0.0.1", false},
+	{"64:ff9b::10.0.0.1", false},
+	{"64:ff9b::169.254.169.254", false},
+	{"64:ff9b::168.63.129.16", false},
+	{"64:ff9b::0.0.0.0", false},
+	{"64:ff9b:0:0:0:1:808:808", false},
+	{"64:ff9b:1::8.8.8.8", false},
+	{"2002:7f00:1::", false},
+	{"2002:808:808::1", false},
+	{"2001:0:53aa:64c:0:7bfb:8.8.8.8", false}, // Teredo
+}
+
+func TestCheck(t *testing.T) {
+	for _, tt := range addresses {
+		err := guard.Check(netip.MustParseAddr(tt.addr))
+		if (err == nil) != tt.ok {
+			t.Errorf("Check(%s): %v; want allowed = %v", tt.addr, err, tt.ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "is no public address") {
+			t.Errorf("Check(%s): %v", tt.addr, err)
+		}
+	}
+	if guard.Check(netip.Addr{}) == nil {
+		t.Error("Check allows the zero Addr")
+	}
+}
+
+func transport(t *testing.T, original *http.Transport) *http.Transport {
+	t.Helper()
+	guarded, err := guard.Transport(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(guarded.CloseIdleConnections)
+	return guarded
+}
+
+func get(rt http.RoundTripper, rawURL string) (*http.Response, error) {
+	client := &http.Client{Transport: rt, Timeout: 10 * time.Second}
+	resp, err := client.Get(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp, err
+}
+
+// tlsServer counts the connections that it gets.
+func tlsServer(t *testing.T) (srv *httptest.Server, connections chan net.Conn) {
+	connections = make(chan net.Conn, 100)
+	srv = httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	srv.EnableHTTP2 = true
+	srv.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections <- c
+		}
+	}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return srv, connections
+}
+
+var targets = []struct{ url, want string }{
+	{"http://127.0.0.1", "port 80 is not 443"},
+	{"https://127.0.0.1", "127.0.0.1 is no public address"},
+	{"https://localhost", "is no public address"},
+	{"https://[::1]", "::1 is no public address"},
+	{"https://[::ffff:127.0.0.1]", "127.0.0.1 is no public address"},
+	{"https://[fe80::1%25lo]", "fe80::1%lo is no public address"},
+	{"https://0.0.0.0", "0.0.0.0 is no public address"},
+	{"https://[::]", "is no public address"},
+	{"https://169.254.169.254", "169.254.169.254 is no public address"},
+	{"https://8.8.8.8:8443", "port 8443 is not 443"},
+	{"https://[2606:4700:4700::1111]:22", "port 22 is not 443"},
+}
+
+// Whatever the owner's transport has that would lead elsewhere, the copy doesn't use it.
+func TestTransportRefuses(t *testing.T) {
+	srv, connections := tlsServer(t)
+	srvURL, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
+	}
+	base := srv.Client().Transport.(*http.Transport)
+	with := func(change func(*http.Transport)) *http.Transport {
+		c := base.Clone()
+		c.DialContext = nil
+		change(c)
+		return c
+	}
+	originals := map[string]*http.Transport{
+		"plain":       with(func(*http.Transport) {}),
+		"proxy":       with(func(c *http.Transport) { c.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: srvURL.Host}) }),
+		"dialContext": with(func(c *http.Transport) { c.DialContext = elsewhere }),
+		"dial": with(func(c *http.Transport) {
+			//lint:ignore SA1019 net/http still uses it
+			c.Dial = func(network, address string) (net.Conn, error) { return elsewhere(t.Context(), network, address) }
+		}),
+		"protocol": with(func(c *http.Transport) {
+			c.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{} // so that "https" is free
+			c.RegisterProtocol("https", base)
+			c.RegisterProtocol("http", base)
+		}),
+	}
+	for name, original := range originals {
+		t.Run(name, func(t *testing.T) {
+			guarded := transport(t, original)
+			if _, err := get(guarded, "https://localhost:"+srvURL.Port()); err == nil || !strings.Contains(err.Error(), "is not 443") {
+				t.Errorf("GET of a local server: %v", err)
+			}
+			for _, tt := range targets {
+				if strings.Contains(tt.url, "[") && !hasIPv6() {
+					continue
+				}
+				_, err := get(guarded, tt.url)
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("GET %s: %v; want %s", tt.url, err, tt.want)
+				}
+			}
+			if n := len(connections); n > 0 {
+				t.Errorf("the server got %d connections", n)
+			}
+		})
+	}
+}
+
+func hasIPv6() bool {
+	c, err := net.Dial("udp6", "[::1]:9") // sends nothing
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+func TestTransportLeavesOriginal(t *testing.T) {
+	srv, _ := tlsServer(t)
+	original := srv.Client().Transport.(*http.Transport).Clone()
+	dialed := false
+	original.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed = true
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	original.Proxy = http.ProxyFromEnvironment
+	guarded := transport(t, original)
+	if guarded.Proxy != nil {
+		t.Error("the copy has the original's Proxy")
+	}
+	if original.Proxy == nil || original.IdleConnTimeout != 0 || original.TLSHandshakeTimeout != 0 {
+		t.Error("the original was changed")
+	}
+	resp, err := get(original, srv.URL)
+	if err != nil {
+		t.Fatalf("the original no longer works: %v", err)
+	}
+	if !dialed || resp.ProtoMajor != 2 {
+		t.Errorf("the original: own DialContext used: %v; HTTP/%d", dialed, resp.ProtoMajor)
+	}
+	original.CloseIdleConnections()
+}
+
+func TestTransportFails(t *testing.T) {
+	dialTLS := func(string, string) (net.Conn, error) { panic("not to be called") }
+	for name, original := range map[string]*http.Transport{
+		"DialTLS":        {DialTLS: dialTLS},
+		"DialTLSContext": {DialTLSContext: func(_ context.Context, n, a string) (net.Conn, error) { return dialTLS(n, a) }},
+	} {
+		if guarded, err := guard.Transport(original); err == nil || guarded != nil || !strings.Contains(err.Error(), "can't be guarded") {
+			t.Errorf("%s: got %v, %v", name, guarded, err)
+		}
+	}
+}
+
+// The copy speaks HTTP/2 exactly if the original does, and never a mixture: TLS that agrees on h2 below HTTP/1.1.
+func TestTransportHTTP2(t *testing.T) {
+	srv, _ := tlsServer(t)
+	roots := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	protocols := func(http1, http2 bool) *http.Protocols {
+		p := new(http.Protocols)
+		p.SetHTTP1(http1)
+		p.SetHTTP2(http2)
+		return p
+	}
+	foreign := map[string]func(string, *tls.Conn) http.RoundTripper{
+		"h2": func(string, *tls.Conn) http.RoundTripper { panic("a pool of others") },
+	}
+	for name, tt := range map[string]struct {
+		original *http.Transport
+		want     int
+	}{
+		"default":      {http.DefaultTransport.(*http.Transport).Clone(), 2},
+		"zero":         {&http.Transport{}, 2},
+		"forced":       {&http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{}}, 2},
+		"own config":   {&http.Transport{TLSClientConfig: &tls.Config{}}, 1}, // net/http is careful then
+		"off":          {&http.Transport{ForceAttemptHTTP2: true, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}, 1},
+		"foreign":      {&http.Transport{TLSNextProto: foreign, TLSClientConfig: &tls.Config{NextProtos: []string{"h2", "http/1.1"}}}, 2},
+		"protocols 1":  {&http.Transport{Protocols: protocols(true, false)}, 1},
+		"protocols 2":  {&http.Transport{Protocols: protocols(false, true)}, 2},
+		"protocols 12": {&http.Transport{Protocols: protocols(true, true)}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guarded := transport(t, tt.original)
+			// No test can reach a public address, so let the copy through to the server, and trust it.
+			guarded.DialContext = new(net.Dialer).DialContext
+			if guarded.TLSClientConfig == nil {
+				guarded.TLSClientConfig = new(tls.Config)
+			}
+			guarded.TLSClientConfig.RootCAs = roots
+			resp, err := get(guarded, srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.ProtoMajor != tt.want {
+				t.Errorf("HTTP/%d, want HTTP/%d", resp.ProtoMajor, tt.want)
+			}
+		})
+	}
+}
+
+// The copy's connections are nobody else's: nobody would ever close them.
+func TestTransportTimeouts(t *testing.T) {
+	guarded := transport(t, &http.Transport{})
+	if guarded.IdleConnTimeout <= 0 || guarded.TLSHandshakeTimeout <= 0 {
+		t.Errorf("idle connections are closed after %v, TLS handshakes given up after %v", guarded.IdleConnTimeout, guarded.TLSHandshakeTimeout)
+	}
+	guarded = transport(t, &http.Transport{IdleConnTimeout: time.Second, TLSHandshakeTimeout: time.Minute})
+	if guarded.IdleConnTimeout != time.Second || guarded.TLSHandshakeTimeout != time.Minute {
+		t.Errorf("the owner's timeouts became %v, %v", guarded.IdleConnTimeout, guarded.TLSHandshakeTimeout)
+	}
+}

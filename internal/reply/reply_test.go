@@ -1,0 +1,302 @@
+package reply_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/vanity/internal/reply"
+)
+
+const body = "0123456789"
+
+func file() reply.Reply {
+	rp := reply.Bytes(reply.Zip, reply.Immutable, []byte(body))
+	rp.ETag = `"tag"`
+	return rp
+}
+
+func serve(t *testing.T, rp func() reply.Reply) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rp().Write(w, r) }))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// ask gives status, the headers that matter, and the body, as they came over the wire.
+func ask(t *testing.T, srv *httptest.Server, method string, header map[string]string) (int, map[string]string, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range header {
+		req.Header.Set(key, value)
+	}
+	resp, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for key, values := range resp.Header {
+		if key != "Date" {
+			got[key] = strings.Join(values, ", ")
+		}
+	}
+	return resp.StatusCode, got, string(data)
+}
+
+var whole = map[string]string{
+	"Accept-Ranges":          "bytes",
+	"Cache-Control":          reply.Immutable,
+	"Content-Length":         "10",
+	"Content-Type":           reply.Zip,
+	"Etag":                   `"tag"`,
+	"X-Content-Type-Options": "nosniff",
+}
+
+func part(length, contentRange string) map[string]string {
+	h := map[string]string{}
+	for key, value := range whole {
+		h[key] = value
+	}
+	h["Content-Length"], h["Content-Range"] = length, contentRange
+	return h
+}
+
+var unmodified = map[string]string{"Cache-Control": reply.Immutable, "Etag": `"tag"`, "X-Content-Type-Options": "nosniff"}
+
+func failure(length string, more ...string) map[string]string {
+	h := map[string]string{
+		"Cache-Control":          reply.Never,
+		"Content-Length":         length,
+		"Content-Type":           reply.Text,
+		"X-Content-Type-Options": "nosniff",
+	}
+	for i := 0; i < len(more); i += 2 {
+		h[more[i]] = more[i+1]
+	}
+	return h
+}
+
+func message(status int) func() reply.Reply {
+	return func() reply.Reply { return reply.Message(status, reply.Never, "no %s", "good") }
+}
+
+var answers = []struct {
+	name   string
+	reply  func() reply.Reply
+	method string
+	header map[string]string
+	status int
+	want   map[string]string
+	body   string
+}{
+	{"get", file, "GET", nil, 200, whole, body},
+	{"head", file, "HEAD", nil, 200, whole, ""},
+	{"range", file, "GET", map[string]string{"Range": "bytes=2-4"}, 206, part("3", "bytes 2-4/10"), "234"},
+	{"last bytes", file, "GET", map[string]string{"Range": "bytes=-1"}, 206, part("1", "bytes 9-9/10"), "9"},
+	{"range, head", file, "HEAD", map[string]string{"Range": "bytes=2-4"}, 206, part("3", "bytes 2-4/10"), ""},
+	{"if-range", file, "GET", map[string]string{"Range": "bytes=2-4", "If-Range": `"tag"`}, 206, part("3", "bytes 2-4/10"), "234"},
+	{"if-range, changed", file, "GET", map[string]string{"Range": "bytes=2-4", "If-Range": `"other"`}, 200, whole, body},
+	{"if-none-match", file, "GET", map[string]string{"If-None-Match": `"tag"`}, 304, unmodified, ""},
+	{"if-none-match, weak", file, "HEAD", map[string]string{"If-None-Match": `"x", W/"tag"`}, 304, unmodified, ""},
+	{"if-none-match, changed", file, "GET", map[string]string{"If-None-Match": `"other"`}, 200, whole, body},
+	{"if-match", file, "GET", map[string]string{"If-Match": `"tag"`}, 200, whole, body},
+	{
+		"if-match, changed", file, "GET", map[string]string{"If-Match": `"other"`},
+		412, failure("0"), "",
+	}, {
+		"range beyond", file, "GET", map[string]string{"Range": "bytes=10-"},
+		416, failure("33", "Content-Range", "bytes */10"), "invalid range: failed to overlap\n",
+	}, {
+		"range malformed", file, "GET", map[string]string{"Range": "bytes=x"},
+		416, failure("14"), "invalid range\n",
+	}, {
+		"bad seeker", func() reply.Reply { rp := file(); rp.Body = unseekable{}; return rp }, "GET", nil,
+		500, failure("18"), "seeker can't seek\n",
+	},
+	{"message", message(404), "GET", nil, 404, failure("8"), "no good\n"},
+	{"message, head", message(404), "HEAD", nil, 404, failure("8"), ""},
+	{"message, range", message(404), "GET", map[string]string{"Range": "bytes=2-4"}, 404, failure("8"), "no good\n"},
+	{"message, if-none-match", message(502), "GET", map[string]string{"If-None-Match": "*"}, 502, failure("8"), "no good\n"},
+	{"empty", func() reply.Reply {
+		return reply.Reply{Status: 404, CacheControl: reply.Never, ContentType: reply.Text}
+	}, "GET", nil, 404, failure("0"), ""},
+	{
+		"not allowed", reply.MethodNotAllowed, "POST", nil,
+		405, failure("38", "Allow", "GET, HEAD"), "method not allowed: only GET and HEAD\n",
+	},
+}
+
+func TestWrite(t *testing.T) {
+	for _, godebug := range []string{"", "httpservecontentkeepheaders=1"} {
+		t.Setenv("GODEBUG", godebug)
+		for _, tt := range answers {
+			t.Run(tt.name+godebug, func(t *testing.T) {
+				status, header, got := ask(t, serve(t, tt.reply), tt.method, tt.header)
+				if status != tt.status || got != tt.body {
+					t.Errorf("status %d, body %q; want %d, %q", status, got, tt.status, tt.body)
+				}
+				if diff := cmp.Diff(tt.want, header); diff != "" {
+					t.Errorf("headers (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+type unseekable struct{}
+
+func (unseekable) Read([]byte) (int, error)       { return 0, io.EOF }
+func (unseekable) Seek(int64, int) (int64, error) { return 0, errors.New("/secret/path") }
+
+// A body is sent from its start, wherever it stands.
+func TestWriteFromStart(t *testing.T) {
+	for _, status := range []int{200, 404} {
+		rp := func() reply.Reply {
+			r := strings.NewReader(body)
+			r.Seek(7, io.SeekStart)
+			return reply.Reply{Status: status, ContentType: reply.Text, CacheControl: reply.Brief, Body: r}
+		}
+		got, header, text := ask(t, serve(t, rp), "GET", nil)
+		if got != status || header["Content-Length"] != "10" || text != body {
+			t.Errorf("status %d, length %s, body %q", got, header["Content-Length"], text)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	tests := []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, ""},
+		{-time.Second, ""},
+		{1, "1"},
+		{time.Second, "1"},
+		{time.Second + 1, "2"},
+		{time.Minute, "60"},
+		{90*time.Second - time.Millisecond, "90"},
+		{math.MaxInt64, "9223372037"},
+	}
+	for _, tt := range tests {
+		rp := reply.Message(http.StatusServiceUnavailable, reply.Never, "later")
+		rp.RetryAfter = tt.d
+		w := httptest.NewRecorder()
+		rp.Write(w, httptest.NewRequest("GET", "/", nil))
+		if got := w.Header().Get("Retry-After"); got != tt.want {
+			t.Errorf("%d: Retry-After: %s, want %s", tt.d, got, tt.want)
+		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	tests := []struct {
+		format string
+		args   []any
+		want   string
+	}{
+		{"plain", nil, "plain\n"},
+		{"not found: %s", []any{"é 100%"}, "not found: é 100%\n"},
+		{"ends\n\n", nil, "ends\n"},
+		{"%s", []any{"two\r\nlines"}, "two  lines\n"},
+		{"%s", []any{"a\x1b[31mred\x00\x7f\u202ereversed\u2028"}, "a [31mred   reversed \n"},
+		{"%s", []any{"\xff"}, "\ufffd\n"},
+		{"", nil, "\n"},
+	}
+	for _, tt := range tests {
+		data, err := io.ReadAll(reply.Message(404, reply.Brief, tt.format, tt.args...).Body)
+		if err != nil || string(data) != tt.want {
+			t.Errorf("Message(%q, %q): %q, %v; want %q", tt.format, tt.args, data, err, tt.want)
+		}
+	}
+}
+
+// A client may go away at any time: Write returns, and nothing is left.
+func TestClientGone(t *testing.T) {
+	for _, status := range []int{200, 500} {
+		returned := make(chan struct{})
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(returned)
+			rp := reply.Bytes(reply.Zip, reply.Immutable, make([]byte, 16<<20))
+			rp.Status = status
+			rp.Write(w, r)
+		}))
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		io.ReadFull(c, make([]byte, 1000))
+		c.Close()
+		select {
+		case <-returned:
+		case <-time.After(10 * time.Second):
+			t.Fatal("Write goes on")
+		}
+		srv.Close()
+	}
+}
+
+// A body that ends early must not look whole.
+func TestBodyFails(t *testing.T) {
+	srv := serve(t, func() reply.Reply {
+		rp := file()
+		rp.Body = io.NewSectionReader(failing{strings.NewReader(body)}, 0, 10)
+		return rp
+	})
+	resp, err := srv.Client().Get(srv.URL)
+	if err != nil {
+		return // refused altogether: fine
+	}
+	defer resp.Body.Close()
+	if data, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("the client takes %q for the whole", data)
+	}
+}
+
+type failing struct{ r io.ReaderAt }
+
+func (f failing) ReadAt(p []byte, off int64) (int, error) {
+	if off+int64(len(p)) > 5 {
+		n, _ := f.r.ReadAt(p[:max(0, 5-off)], off)
+		return n, errors.New("disk gone")
+	}
+	return f.r.ReadAt(p, off)
+}
+
+// Ranges by the dozen are no way to make a server work.
+func TestManyRanges(t *testing.T) {
+	srv := serve(t, file)
+	status, header, got := ask(t, srv, "GET", map[string]string{"Range": "bytes=0-1,5-6"})
+	if status != 206 || !strings.HasPrefix(header["Content-Type"], "multipart/byteranges") || !strings.Contains(got, "\r\n56\r\n") {
+		t.Errorf("two ranges: status %d, %s, %q", status, header["Content-Type"], got)
+	}
+	status, _, got = ask(t, srv, "GET", map[string]string{"Range": "bytes=" + strings.Repeat("0-,", 1000) + "0-"})
+	if status != 200 || got != body {
+		t.Errorf("1001 times the whole: status %d, %d bytes", status, len(got))
+	}
+}
+
+func TestBytes(t *testing.T) {
+	rp := reply.Bytes(reply.JSON, reply.Brief, []byte("{}"))
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(rp.Body); err != nil || b.String() != "{}" || rp.Status != 200 {
+		t.Errorf("status %d, body %q, %v", rp.Status, b.String(), err)
+	}
+}

@@ -78,6 +78,7 @@ type handler struct {
 type route struct {
 	path    string // module path and what follows, without percent-escapes
 	resolve func(ctx context.Context, modPath string) (Config, error)
+	err     error // what is wrong with all that stands before the path
 }
 
 // Times that the protocol's answers live, and the most that one may take to be made.
@@ -131,9 +132,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rp, err := h.answer(r, rt)
-	if r.Context().Err() != nil {
-		return // nobody is left to tell
-	}
 	if err != nil {
 		rp = errorReply(err, h.named)
 		h.report(r, rp.Status, err)
@@ -148,6 +146,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return reply.MethodNotAllowed(), nil
+	}
+	if rt.err != nil {
+		return reply.Reply{}, &modrepo.Error{Reason: rt.err.Error()}
 	}
 	req, err := modproxy.Parse(rt.path)
 	if err != nil {
@@ -204,6 +205,9 @@ func (h *handler) file(ctx context.Context, cfg Config, req modproxy.Request) (r
 		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Latest(ctx)) }
 	case modproxy.Info:
 		contentType = reply.JSON
+		if req.Version != module.CanonicalVersion(req.Version) {
+			caching, fresh = reply.Brief, freshness // a query: what it comes to may change
+		}
 		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Stat(ctx, req.Version)) }
 	default:
 		info, err := h.info(ctx, cfg, req)
@@ -345,6 +349,8 @@ func errorReply(err error, named bool) reply.Reply {
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %s", text)
 	case errors.As(err, &host):
 		return hostReply(host, text)
+	case errors.Is(err, context.Canceled): // the client has gone; to whoever else reads it, it must not look like success
+		return reply.Message(http.StatusServiceUnavailable, reply.Never, "%sthe request was given up", text)
 	case errors.Is(err, context.DeadlineExceeded):
 		return reply.Message(http.StatusGatewayTimeout, reply.Never, "%sthe git host did not answer in time; try again later", text)
 	}
@@ -389,6 +395,8 @@ func hostReply(e *git.Error, text string) reply.Reply {
 func (h *handler) report(r *http.Request, status int, err error) {
 	level := slog.LevelDebug
 	switch {
+	case errors.Is(err, context.Canceled):
+		return // nobody failed
 	case status == http.StatusInternalServerError:
 		level = slog.LevelError
 	case status > http.StatusInternalServerError || status == http.StatusTooManyRequests:

@@ -11,7 +11,6 @@ import (
 
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/guard"
-	"example.com/vanity/internal/modrepo"
 )
 
 // Gosub answers the GOPROXY protocol below base for any module: which repository, directory and tags is said by the
@@ -62,17 +61,17 @@ func Gosub(base string, opts ...Option) http.Handler {
 // protocol.
 func gosubRoute(escaped string, hosts []string) route {
 	cfg, used, err := Decode(escaped)
-	if err == nil {
+	if err != nil {
+		err = errors.New(strings.TrimPrefix(err.Error(), "vanity: "))
+	} else {
 		err = checkRepoHost(cfg.URL, hosts)
 	}
-	if err != nil {
-		err = &modrepo.Error{Reason: strings.TrimPrefix(err.Error(), "vanity: ")}
-	}
 	path, unescapeErr := url.PathUnescape(strings.TrimPrefix(escaped[len(used):], "/"))
-	if unescapeErr != nil { // net/http has parsed the path already
-		err = &modrepo.Error{Reason: unescapeErr.Error()}
+	return route{
+		path:    path,
+		resolve: func(context.Context, string) (Config, error) { return cfg, nil },
+		err:     errors.Join(err, unescapeErr), // the latter can't be: net/http has parsed the path
 	}
-	return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, err }}
 }
 
 // defaultHosts are served if nobody says otherwise.

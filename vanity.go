@@ -1,4 +1,89 @@
-// Package vanity serves Go modules under a name of one's own.
+// Package vanity serves Go modules under a name of one's own, as handlers to mount in any web application.
+//
+//   - [Meta] answers the go command's question where a module lives (?go-get=1), from a small table.
+//   - [Goproxy] answers the GOPROXY protocol for one module, straight from a git repository: the module may be in a
+//     subdirectory, under tags of whatever pattern the repository has.
+//   - [Gosub] does the same for any module, the configuration being in the URL.
+//
+// The first and one of the others make "go get go.acme.dev/tool" work for everyone, with nothing to set up at theirs:
+//
+//	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
+//		URL:       "https://github.com/acme/mono",
+//		Module:    "go.acme.dev/tool",
+//		Directory: "libs/tool",
+//		Tags:      "tool-*",
+//	}))
+//	mux.Handle("/", vanity.Meta(vanity.Site{
+//		Host:  "go.acme.dev",
+//		Paths: map[string]vanity.Import{"tool": {Proxy: "/go", Directory: "libs/tool", Tags: "tool-*"}},
+//	}))
+//
+// # How the go command gets there
+//
+// For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds
+//
+//	<meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">
+//
+// The word "mod" says that https://go.acme.dev/go is the base of a GOPROXY, where it then asks for
+//
+//	https://go.acme.dev/go/go.acme.dev/tool/@v/list          the versions, one a line
+//	https://go.acme.dev/go/go.acme.dev/tool/@latest          the version to use, as JSON
+//	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.info   its commit's time and origin, as JSON
+//	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.mod    its go.mod
+//	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.zip    its content
+//
+// An upper-case letter is written as an exclamation mark and the lower-case one (see [module.EscapePath]). The
+// protocol is described at https://go.dev/ref/mod#goproxy-protocol. Everyone whose GOPROXY is the public module mirror
+// gets the module from there, and the mirror gets it in this way.
+//
+// # Versions
+//
+// A version is a tag. The pattern Tags has one "*", which stands for the version without its "v": by "tool-*", the tag
+// tool-1.2.0 is v1.2.0. Tags whose version is not canonical (tool-1, tool-01.2.0, tool-1.2.0+meta) or looks like a
+// pseudo-version are none. A path without a major version suffix has the versions v0 and v1, a path that ends in /v2
+// the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must say so. Pre-releases are listed,
+// and so are retracted versions, which are never the latest.
+//
+// Not served are, for now: queries by branch or commit, pseudo-versions, +incompatible versions, and modules that the
+// repository's .gitattributes would convert on their way out (eol=crlf, ident, working-tree-encoding). Such requests
+// are answered with 404 and the reason.
+//
+// # Contents
+//
+// A zip holds, byte for byte, what the go command would put in if it fetched from the repository itself, and so has
+// the same "h1:" checksum: nested modules, vendored packages, symbolic links and submodules are left out, a module in
+// a subdirectory without LICENSE has that of the repository's root, export-ignore has no effect. What the go command
+// refuses, because of a file's name or the module's size, is refused here.
+//
+// Within a process's life, a version stays the commit that it was when it was first served, also if its tag moves.
+// The answers used last are kept, up to 64 MiB of them for a handler and 16 MiB for one; in temporary files beyond
+// 128 KiB, which have no name where the system allows it, or are gone a minute after their last use.
+//
+// # Answers
+//
+//	200  the file; a version's may be cached for a year, list and latest for a minute
+//	404  there is no such module, version or repository; or the repository is private
+//	405  the method is neither GET nor HEAD
+//	429  the git host limits the rate of requests
+//	500  a fault of this machine, such as a full disk
+//	502  the git host can't be reached, or answers what can't be used
+//	503  the git host is out of service
+//	504  the git host doesn't answer in time
+//
+// The go command takes 404 as "ask the next one" and everything else as a reason to stop, and shows the text, which is
+// one line that says who must do what. It names paths and addresses of the server never, and the repository only to
+// callers of Gosub, who have named it themselves. The log has the whole: see [WithLogger].
+//
+// # Git hosts
+//
+// Repositories are read by version 2 of git's own protocol, over HTTP without the git program, from any host. What a
+// host allows of partial fetches is found out and used, so that a module costs about its own bytes and six requests or
+// fewer, however large its repository is. No credentials are sent. A repository on the same machine, named by an
+// absolute path, is read through "git upload-pack".
+//
+// What a host sends is bounded: a pack to 1 GiB and a million objects, a module zip to 500 MiB, go.mod and LICENSE to
+// 16 MiB (as the go command has it), a listing to a million refs, silence to 30 seconds, and the making of one answer
+// to 10 minutes. What is more than that is answered with 502. Each object is checked against its name.
 package vanity
 
 import (
@@ -15,9 +100,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"example.com/vanity/internal/reply"
-
 	"golang.org/x/mod/module"
+
+	"example.com/vanity/internal/reply"
 )
 
 // A Site says which import paths a host answers for, and where the code of each lives: what [Meta] serves. A

@@ -1,0 +1,80 @@
+package vanity_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"example.com/vanity"
+)
+
+// One directory of a repository, served as a module under a name of one's own.
+func ExampleGoproxy() {
+	repository, end := exampleRepository() // an absolute path here; https://github.com/acme/mono, say, in life
+	defer end()
+
+	mux := http.NewServeMux()
+	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
+		URL:       repository,
+		Module:    "go.acme.dev/tool",
+		Directory: "libs/tool",
+		Tags:      "tool-*",
+	}))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	show(server.URL + "/go/go.acme.dev/tool/@v/list")
+	show(server.URL + "/go/go.acme.dev/tool/@v/v1.1.0.mod")
+	show(server.URL + "/go/go.acme.dev/tool/@v/v2.0.0.zip")
+	// Output:
+	// 200 OK
+	// v1.0.0
+	// v1.1.0
+	// 200 OK
+	// module go.acme.dev/tool
+	// 404 Not Found
+	// not found: go.acme.dev/tool@v2.0.0: the version does not fit the module path: should be v0 or v1, not v2
+}
+
+// One server for any module: the configuration is in the URL.
+func ExampleGosub() {
+	client, end := exampleHost("git.acme.dev") // http.DefaultClient in life, by default
+	defer end()
+
+	server := httptest.NewServer(vanity.Gosub("/go",
+		vanity.WithHosts("git.acme.dev"),
+		vanity.WithTrustedClient(client),
+	))
+	defer server.Close()
+
+	spec, err := vanity.Encode(vanity.Config{URL: "https://git.acme.dev/mono", Directory: "libs/tool", Tags: "tool-*"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("GOPROXY base: /go/" + spec)
+	show(server.URL + "/go/" + spec + "/go.acme.dev/tool/@v/list")
+	show(server.URL + "/go/github.com/acme/mono;/go.acme.dev/tool/@v/list")
+	// Output:
+	// GOPROXY base: /go/git.acme.dev/mono:d=libs%2Ftool&p=tool-;
+	// 200 OK
+	// v1.0.0
+	// v1.1.0
+	// 404 Not Found
+	// not found: repositories of github.com are not served here, only those of git.acme.dev
+}
+
+// show prints what a URL answers.
+func show(url string) {
+	resp, err := http.Get(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n%s", resp.Status, body)
+}

@@ -137,11 +137,15 @@ func TestGoproxyProtocol(t *testing.T) {
 		{"/@v/v2.0.0+incompatible.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v2.0.0+incompatible: +incompatible versions are not served here\n"},
 		{"/@v/main.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@main: \"main\" is no canonical version: queries by branch, tag or commit are not answered here\n"},
 		{"/@v/v0.0.0-20240101000000-0123456789ab.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v0.0.0-20240101000000-0123456789ab: pseudo-versions are not served here: ask for a version that has a tag\n"},
+		{"/@v/v1.0.0.tar", 404, "text/plain; charset=utf-8", minute, ""},
+		{"/@v/list/", 404, "text/plain; charset=utf-8", minute, ""},
+		{"/@v/v1.0.0!.info", 404, "text/plain; charset=utf-8", minute, ""},
+		{"/../Tool/@v/list", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/sub/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/sub: not the module that is served here\n"},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			status, header, body := get(t, base+tt.path)
-			if status != tt.status || body != tt.body {
+			if status != tt.status || (status == 200 || tt.body != "") && body != tt.body || status == 404 && !strings.HasPrefix(body, "not found: ") {
 				t.Errorf("status %d, body %q, want %d, %q", status, body, tt.status, tt.body)
 			}
 			if got := header.Get("Content-Type"); got != tt.contentType {
@@ -431,6 +435,7 @@ func TestHostFaults(t *testing.T) {
 		{"pack cut", gittest.On("fetch", gittest.CutAfter(60)), 502, "answer could not be used"},
 		{"pack spoiled", gittest.On("fetch", gittest.Corrupt(80)), 502, "answer could not be used"},
 		{"hangs", gittest.Hang(), 504, "in time"},
+		{"sends another commit", gittest.On("fetch", wantInstead(repo.Git("rev-parse", "tool-1.0.0"), repo.Git("rev-parse", "tool-2.0.0"))), 502, "answer could not be used"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -479,6 +484,20 @@ func TestHostFaults(t *testing.T) {
 			t.Errorf("status %d, %q", status, body)
 		}
 	})
+}
+
+// wantInstead has the server send what was not asked for.
+func wantInstead(asked, sent string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			r.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(body), asked, sent)))
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // logged collects log lines.

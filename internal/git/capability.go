@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ type capabilities map[string]string
 
 // readCapabilities reads an advertisement of protocol version 2. Over HTTP the name of the service comes first.
 func readCapabilities(r io.Reader) (capabilities, error) {
-	p := &pktReader{r: r}
+	p := newPktReader(r)
 	text, kind, err := p.line()
 	if err == nil && strings.HasPrefix(text, "# service=") {
 		if _, kind, err = p.line(); err == nil && kind != flushPacket {
@@ -27,18 +28,19 @@ func readCapabilities(r io.Reader) (capabilities, error) {
 		return nil, failf(Broken, "the host does not speak version 2 of git's protocol")
 	}
 	caps := make(capabilities)
-	for len(caps) < 1000 {
-		text, kind, err := p.line()
-		if err != nil {
+	const most = 100 << 10
+	for size := 0; size < most; size += len(text) + 4 {
+		if text, kind, err = p.line(); err != nil {
 			return nil, answerError(err)
 		}
 		if kind == flushPacket {
+			p.finish()
 			return caps, caps.check()
 		}
 		name, value, _ := strings.Cut(text, "=")
 		caps[name] = value
 	}
-	return nil, failf(Broken, "the host advertises more than 1000 capabilities")
+	return nil, failf(Broken, "the host advertises capabilities of more than %d bytes", most)
 }
 
 func (c capabilities) check() error {
@@ -63,14 +65,9 @@ func (c capabilities) format() *format {
 	return nil
 }
 
-// filters reports whether fetch takes filters at all. Which ones, only an attempt can tell.
-func (c capabilities) filters() bool {
-	for _, feature := range strings.Fields(c["fetch"]) {
-		if feature == "filter" {
-			return true
-		}
-	}
-	return false
+// fetchTakes reports whether fetch knows a feature: "filter", say. Which filters, only an attempt can tell.
+func (c capabilities) fetchTakes(feature string) bool {
+	return slices.Contains(strings.Fields(c["fetch"]), feature)
 }
 
 // header begins a command's request: all that stands before its arguments.
@@ -113,6 +110,15 @@ func (r Ref) Object() Hash {
 	return r.Peeled
 }
 
+// maxRefLine is the most that a line of a listing may have, and refBytes what it may have on average.
+const (
+	maxRefLine = 16 << 10
+	refBytes   = 300
+)
+
+// tooLong reports whether no ref can begin with a prefix, for its length.
+func tooLong(prefix string) bool { return len(prefix) > maxRefLine }
+
 // listRefs asks for the refs that begin with one of the prefixes.
 func listRefs(ctx context.Context, t transport, caps capabilities, prefixes []string, most int) ([]Ref, error) {
 	request := caps.header("ls-refs") + pkt("peel") + pkt("symrefs")
@@ -124,15 +130,20 @@ func listRefs(ctx context.Context, t transport, caps capabilities, prefixes []st
 		return nil, err
 	}
 	defer body.Close()
-	p := &pktReader{r: body}
+	p := newPktReader(body)
 	var refs []Ref
-	for len(refs) <= most {
+	size := int64(0)
+	for range most + 1 {
 		text, kind, err := p.line()
 		if err != nil {
 			return nil, answerError(err)
 		}
 		if kind != dataPacket {
+			p.finish()
 			return refs, nil
+		}
+		if size += int64(len(text)); len(text) > maxRefLine || size > maxRefLine+int64(most)*refBytes {
+			return nil, failf(Broken, "the host lists refs of %d bytes, more than is allowed", size)
 		}
 		ref, err := parseRef(text)
 		if err != nil {

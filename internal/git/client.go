@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ import (
 // hosts allow, and what was fetched last. It is safe for concurrent use. Its fields must not change after its first
 // use. It runs no goroutine between calls; files that it holds have no name, or go a minute after their last use.
 type Client struct {
-	HTTP   *http.Client // for all but local repositories
+	HTTP   *http.Client // for all but local repositories; if nil, http.DefaultClient
 	Limits Limits
 	DotGit bool // ask for PATH.git where the host knows no PATH
 
@@ -39,7 +40,7 @@ func (c *Client) Open(name string) *Repo {
 		r.host = u.Scheme + "://" + strings.ToLower(u.Host)
 		r.transport = newHTTPTransport(c.HTTP, name, limits.Stall, c.DotGit)
 	} else {
-		r.host = "local"
+		r.host = name // its own configuration says what it allows
 		r.transport = &localTransport{dir: name, stall: limits.Stall}
 	}
 	return r
@@ -95,12 +96,15 @@ type Repo struct {
 // Name is the repository as it was given to Open.
 func (r *Repo) Name() string { return r.name }
 
-// Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order. Every other error
-// than the caller's leaving and those of this machine is an *Error.
+// Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
+// none. Every other error than the caller's leaving and those of this machine is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
 	caps, err := r.capabilities(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if prefixes = slices.DeleteFunc(slices.Clone(prefixes), tooLong); len(prefixes) == 0 {
+		return nil, nil
 	}
 	refs, err := listRefs(ctx, r.transport, caps, prefixes, r.limits.Refs)
 	if err != nil {
@@ -138,18 +142,29 @@ func (r *Repo) fail(err error) error {
 	return named(r.name, err)
 }
 
-// fetch brings a pack and keeps it for the snapshots to come.
+// fetch brings a pack with all that is wanted, and keeps it for the snapshots to come.
 func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
 	caps, err := r.capabilities(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !caps.filters() {
+	if !caps.fetchTakes("filter") {
 		req.filter, req.most = "", 0
+	}
+	for _, want := range req.wants {
+		if int(want.n) != caps.format().size {
+			return nil, failf(Missing, "the repository names objects by %s, which %q is not", caps.format().name, want)
+		}
 	}
 	pack, err := fetch(ctx, r.transport, caps, req, r.limits)
 	if err != nil {
 		return nil, named(r.name, err)
+	}
+	for _, want := range req.wants {
+		if !pack.Has(want) {
+			pack.Close()
+			return nil, failf(Broken, "the host did not send object %s", want)
+		}
 	}
 	return r.client.packs.add(r.name, pack), nil
 }

@@ -1,20 +1,9 @@
 package git
 
 import (
-	"compress/flate"
-	"compress/zlib"
 	"container/list"
-	"errors"
 	"fmt"
-	"io"
 )
-
-// isInflateError reports whether err says that a compressed stream is malformed.
-func isInflateError(err error) bool {
-	var corrupt flate.CorruptInputError
-	return errors.As(err, &corrupt) || errors.Is(err, zlib.ErrChecksum) || errors.Is(err, zlib.ErrHeader) ||
-		errors.Is(err, zlib.ErrDictionary) || errors.Is(err, io.ErrUnexpectedEOF)
-}
 
 // deltaVarint reads a size at the start of a delta.
 func deltaVarint(b []byte) (size int64, rest []byte, err error) {
@@ -29,32 +18,17 @@ func deltaVarint(b []byte) (size int64, rest []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: size in a delta", errPack)
 }
 
-// deltaResultSize reads how large the object is that a delta makes, from the delta's first bytes.
-func (p *Pack) deltaResultSize(i int32) (int64, error) {
-	r, err := p.inflate(i)
-	if err != nil {
-		return 0, err
+// deltaSizes reads the sizes of a delta's base and of what it makes, and what to do.
+func deltaSizes(delta []byte) (base, result int64, instructions []byte, err error) {
+	if base, delta, err = deltaVarint(delta); err == nil {
+		result, delta, err = deltaVarint(delta)
 	}
-	defer r.Close()
-	head := make([]byte, min(20, p.entries[i].deltaSize))
-	if _, err := io.ReadFull(r, head); err != nil {
-		return 0, err
-	}
-	_, rest, err := deltaVarint(head)
-	if err != nil {
-		return 0, err
-	}
-	size, _, err := deltaVarint(rest)
-	return size, err
+	return base, result, delta, err
 }
 
 // applyDelta makes an object from its base (gitformat-pack, "deltified representation").
 func applyDelta(base, delta []byte) ([]byte, error) {
-	baseSize, delta, err := deltaVarint(delta)
-	if err != nil {
-		return nil, err
-	}
-	size, delta, err := deltaVarint(delta)
+	baseSize, size, delta, err := deltaSizes(delta)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,10 @@ type fetchRequest struct {
 // errFilterRefused says that the host does not allow the filter.
 var errFilterRefused = errors.New("the host does not allow the filter")
 
+// errWantRefused says that the host does not give out the object: it hasn't got it, or gives out what refs point at and
+// no more.
+var errWantRefused = errors.New("the host does not give out the object")
+
 // errTooMany says that a pack holds more objects than the fetch wanted to pay for.
 var errTooMany = errors.New("too many objects")
 
@@ -32,11 +36,11 @@ func fetch(ctx context.Context, t transport, caps capabilities, req fetchRequest
 	if req.most > 0 {
 		limits.Objects = min(limits.Objects, req.most)
 	}
-	p := &pktReader{r: body}
+	p := newPktReader(body)
 	if err := skipToPack(p); err != nil {
 		return nil, req.explain(err)
 	}
-	pack, err := readPack(&bandReader{p: p}, caps.format(), limits)
+	pack, err := readPack(ctx, &bandReader{p: p}, caps.format(), limits)
 	if err != nil {
 		return nil, req.explain(err)
 	}
@@ -48,7 +52,7 @@ func (req fetchRequest) encode(caps capabilities) []byte {
 	b.WriteString(caps.header("fetch"))
 	b.WriteString(pkt("no-progress"))
 	b.WriteString(pkt("ofs-delta"))
-	if req.deepen {
+	if req.deepen && caps.fetchTakes("shallow") {
 		b.WriteString(pkt("deepen 1"))
 	}
 	if req.filter != "" {
@@ -62,8 +66,8 @@ func (req fetchRequest) encode(caps capabilities) []byte {
 	return []byte(b.String())
 }
 
-// explain tells a refused filter and an unknown object from other refusals; both have no code, only words
-// (upload-pack.c, list-objects-filter-options.c).
+// explain tells a refused filter and a refused object from other refusals; both have no code, only words
+// (upload-pack.c and list-objects-filter-options.c of git, WantNotValidException of JGit).
 func (req fetchRequest) explain(err error) error {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -72,8 +76,8 @@ func (req fetchRequest) explain(err error) error {
 	switch {
 	case req.filter != "" && strings.Contains(r.text, "filter"):
 		return fmt.Errorf("%w %s: %w", errFilterRefused, req.filter, r)
-	case strings.Contains(r.text, "not our ref"):
-		return failf(Missing, "%w", r)
+	case strings.Contains(r.text, "not our ref"), strings.HasPrefix(r.text, "want ") && strings.HasSuffix(r.text, " not valid"):
+		return failf(Missing, "%w: %w", errWantRefused, r)
 	}
 	return failf(Broken, "%w", r)
 }
@@ -99,8 +103,12 @@ func skipToPack(p *pktReader) error {
 type bandReader struct {
 	p    *pktReader
 	rest []byte
+	idle int // bytes that were none of the pack's
 	end  bool
 }
+
+// maxIdle bounds what comes beside the pack: a word every few seconds, to say that the host is still there.
+const maxIdle = 1 << 20
 
 const (
 	bandPack     = 1
@@ -132,19 +140,28 @@ func (b *bandReader) fill() error {
 	}
 	if pkt.kind != dataPacket {
 		b.end = true
+		b.p.finish()
 		return nil
 	}
 	if len(pkt.data) == 0 {
 		return failf(Broken, "the host sent an empty packet within the pack")
 	}
+	b.rest = nil
 	switch pkt.data[0] {
 	case bandPack:
 		b.rest = pkt.data[1:]
 	case bandProgress:
+		b.idle += len(pkt.data)
 	case bandError:
 		return &refusal{printable(pkt.data[1:])}
 	default:
 		return failf(Broken, "the host sent band %d within the pack", pkt.data[0])
+	}
+	if len(b.rest) == 0 {
+		b.idle += 5
+	}
+	if b.idle > maxIdle {
+		return failf(Broken, "the host sent more than %d bytes of other things than the pack", maxIdle)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"math"
 	"time"
 )
 
@@ -100,6 +101,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Delta, 128<<20)
 	def(&l.Inflated, 4<<30)
 	defInt(&l.Depth, 4096)
+	l.Depth = min(l.Depth, math.MaxUint16) // see entry
 	defInt(&l.Entries, 1_000_000)
 	defInt(&l.Trees, 20_000)
 	if l.Stall == 0 {

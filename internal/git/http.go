@@ -25,17 +25,22 @@ const (
 type httpTransport struct {
 	client *http.Client
 	stall  time.Duration
-	dotGit bool // ask again with .git where the host knows no repository without it
+	dotGit bool   // ask again with .git where the host knows no repository without it
+	url    string // as it was given
 
 	mu   sync.Mutex
-	base string // the repository's URL, after the redirects of the first answer
+	base string // after the redirects of the latest advertisement
 }
 
 func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration, dotGit bool) *httpTransport {
+	if client == nil {
+		client = http.DefaultClient
+	}
 	c := *client
 	follow := c.CheckRedirect
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error { return checkRedirect(follow, req, via) }
-	return &httpTransport{client: &c, stall: stall, dotGit: dotGit, base: strings.TrimSuffix(rawURL, "/")}
+	rawURL = strings.TrimSuffix(rawURL, "/")
+	return &httpTransport{client: &c, stall: stall, dotGit: dotGit, url: rawURL, base: rawURL}
 }
 
 // checkRedirect follows as git does by default (http.followRedirects=initial): the first request only, so that what
@@ -47,11 +52,11 @@ func checkRedirect(follow func(*http.Request, []*http.Request) error, req *http.
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return failf(Broken, "the host redirects from https to %s", req.URL.Scheme)
 	}
+	if len(via) >= 10 { // a follow may have no bound of its own
+		return failf(Broken, "the host redirects more than 10 times")
+	}
 	if follow != nil {
 		return follow(req, via)
-	}
-	if len(via) >= 10 {
-		return failf(Broken, "the host redirects more than 10 times")
 	}
 	return nil
 }
@@ -63,11 +68,11 @@ func (t *httpTransport) currentBase() string {
 }
 
 func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
-	base := t.currentBase()
-	body, err := t.advertiseAt(ctx, base)
+	// Always from the start: a redirect of last time may not hold any more.
+	body, err := t.advertiseAt(ctx, t.url)
 	var e *Error
-	if t.dotGit && errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(base, ".git") {
-		return t.advertiseAt(ctx, base+".git")
+	if t.dotGit && errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(t.url, ".git") {
+		return t.advertiseAt(ctx, t.url+".git")
 	}
 	return body, err
 }
@@ -79,13 +84,14 @@ func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCl
 	}
 	// resp.Request is the last of the redirects; a host that sends us to a page of another shape is no git server.
 	last := *resp.Request.URL
-	if !strings.HasSuffix(last.Path, infoRefs) {
+	last.RawQuery, last.ForceQuery, last.Fragment = "", false, ""
+	newBase, ok := strings.CutSuffix(last.String(), infoRefs)
+	if !ok {
 		resp.Body.Close()
-		return nil, failf(Broken, "the host redirects to %s, which is no repository", last.Redacted())
+		return nil, failf(Broken, "the host redirects to %s, which is no repository", redacted(&last))
 	}
-	last.RawQuery, last.Fragment = "", ""
 	t.mu.Lock()
-	t.base = strings.TrimSuffix(last.String(), infoRefs)
+	t.base = newBase
 	t.mu.Unlock()
 	return resp.Body, nil
 }
@@ -113,15 +119,17 @@ func (t *httpTransport) do(ctx context.Context, method, rawURL, answer string, r
 	req.Header.Set("Git-Protocol", "version=2")
 	req.Header.Set("User-Agent", userAgent)
 	if request != nil {
+		req.Header["Idempotency-Key"] = nil // not sent: it lets net/http repeat what met a connection being closed
 		req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
 		req.Header.Set("Accept", "application/x-git-upload-pack-result")
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
+		err = g.explain(err, Unreachable) // before the context says that it was cancelled
 		g.abandon()
-		return nil, g.explain(err)
+		return nil, err
 	}
-	g.body = resp.Body
+	g.answered(resp.Body)
 	resp.Body = g
 	if err := checkResponse(resp, "application/x-git-upload-pack-"+answer); err != nil {
 		resp.Body.Close()
@@ -150,7 +158,7 @@ func statusError(resp *http.Response) error {
 		e.Kind = Limited
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		e.Kind = Denied
-	case code == http.StatusNotFound || code == http.StatusGone:
+	case code == http.StatusNotFound || code == http.StatusGone || code == http.StatusUnavailableForLegalReasons:
 		e.Kind = Missing
 	case code == http.StatusRequestTimeout || code == http.StatusGatewayTimeout:
 		e.Kind = Timeout

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,8 +32,11 @@ func (t *localTransport) command(ctx context.Context, request []byte) (io.ReadCl
 // run starts git. Filters are switched on for this process alone: they are off by default, and the repository's own
 // owner asks.
 func (t *localTransport) run(ctx context.Context, request []byte, args ...string) (io.ReadCloser, error) {
+	if !filepath.IsAbs(t.dir) { // git would take it for an option, or look for it where this process happens to be
+		return nil, failf(Missing, "%q is neither an http or https URL nor an absolute path", t.dir)
+	}
 	if _, err := os.Stat(t.dir); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, failf(Missing, "%w", err)
 		}
 		return nil, err
@@ -51,12 +56,13 @@ func (t *localTransport) run(ctx context.Context, request []byte, args ...string
 	if err != nil {
 		g.abandon()
 		if ctx.Err() != nil {
-			return nil, networkError(ctx, ctx.Err())
+			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("a local repository needs the git program: %w", err)
+		// Not wrapped: a program that isn't there must not look like a repository that isn't.
+		return nil, fmt.Errorf("a local repository needs the git program: %v", err)
 	}
 	p.stdout = stdout
-	g.body = p
+	g.answered(p)
 	return g, nil
 }
 
@@ -87,7 +93,7 @@ func (p *process) Read(b []byte) (int, error) {
 		return n, err
 	}
 	p.done = true
-	if werr := p.cmd.Wait(); werr != nil {
+	if werr := p.cmd.Wait(); werr != nil && !errors.Is(werr, exec.ErrWaitDelay) { // git itself ended well
 		return n, p.verdict(werr)
 	}
 	return n, err
@@ -95,11 +101,11 @@ func (p *process) Read(b []byte) (int, error) {
 
 func (p *process) verdict(err error) error {
 	if p.guard.ctx.Err() != nil {
-		return p.guard.explain(err)
+		return p.guard.explain(err, Broken)
 	}
 	text := printable(p.stderr.b)
 	kind := Broken
-	if strings.Contains(text, "does not appear to be a git repository") {
+	if strings.Contains(text, "does not appear to be a git repository") || strings.Contains(text, "invalid gitfile format") {
 		kind = Missing
 	}
 	return failf(kind, "git upload-pack: %w: %s", err, text)

@@ -56,12 +56,11 @@ func parseCommit(h Hash, data []byte) (*Commit, error) {
 
 // committerSeconds reads the time out of `NAME <EMAIL> SECONDS ZONE`; names and addresses may hold anything.
 func committerSeconds(value []byte) (int64, error) {
-	_, after, ok := bytes.Cut(value[bytes.LastIndexByte(value, '>')+1:], []byte(" "))
-	if !ok {
+	fields := bytes.Fields(value[bytes.LastIndexByte(value, '>')+1:])
+	if len(fields) == 0 {
 		return 0, fmt.Errorf("malformed committer %.100q", value)
 	}
-	digits, _, _ := bytes.Cut(after, []byte(" "))
-	seconds, err := strconv.ParseInt(string(digits), 10, 64)
+	seconds, err := strconv.ParseInt(string(fields[0]), 10, 64)
 	if err != nil || seconds < 0 || seconds > 1<<40 {
 		return 0, fmt.Errorf("malformed committer %.100q", value)
 	}
@@ -86,11 +85,14 @@ type Entry struct {
 	Hash Hash
 }
 
-// parseTree reads `MODE NAME NUL OID` entries, which is all that a tree is.
-func parseTree(h Hash, data []byte) ([]Entry, error) {
+// parseTree reads `MODE NAME NUL OID` entries, which is all that a tree is. More than most are an error.
+func parseTree(h Hash, data []byte, most int) ([]Entry, error) {
 	size := int(h.n)
 	var entries []Entry
 	for len(data) > 0 {
+		if len(entries) >= most {
+			return nil, fmt.Errorf("tree %s makes more than the entries that are allowed", h)
+		}
 		head, rest, ok := bytes.Cut(data, []byte{0})
 		mode, name, ok2 := bytes.Cut(head, []byte(" "))
 		if !ok || !ok2 || len(name) == 0 || bytes.IndexByte(name, '/') >= 0 || len(rest) < size {

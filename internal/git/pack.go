@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/zlib"
+	"context"
 	"errors"
 	"fmt"
 	"hash"
@@ -11,6 +12,7 @@ import (
 	"io/fs"
 	"slices"
 	"sort"
+	"strconv"
 	"sync"
 
 	"example.com/vanity/internal/spool"
@@ -53,6 +55,7 @@ type Pack struct {
 
 	mu    sync.Mutex
 	cache contentCache // content that deltas are likely to need, by entry
+	again int64        // bytes that were made by deltas once more, being no longer in the cache
 }
 
 // An entry is one object of a pack.
@@ -117,9 +120,15 @@ func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
 		return nil, absent(h)
 	}
 	if p.entries[i].base < 0 {
-		return p.inflate(i)
+		s, err := p.inflate(i)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
-	data, err := p.content(i)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data, err := p.content(context.Background(), i)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +140,9 @@ func absent(h Hash) error {
 }
 
 // inflate opens the zlib stream of an entry.
-func (p *Pack) inflate(i int32) (io.ReadCloser, error) {
+func (p *Pack) inflate(i int32) (*stream, error) {
 	e := &p.entries[i]
-	return zlib.NewReader(io.NewSectionReader(p.spool, e.start, e.end-e.start))
+	return openStream(io.NewSectionReader(p.spool, e.start, e.end-e.start))
 }
 
 // inflateAll reads the zlib stream of an entry, whose size is known and was checked.
@@ -144,14 +153,14 @@ func (p *Pack) inflateAll(i int32, size int64) ([]byte, error) {
 	}
 	defer r.Close()
 	data := make([]byte, size)
-	_, err = io.ReadFull(r, data)
+	if _, err = io.ReadFull(r, data); err != nil {
+		err = fmt.Errorf("reading a spooled pack again: %v", err) // not wrapped: an early end is not the host's here
+	}
 	return data, err
 }
 
-// content reads an entry whole, its deltas applied.
-func (p *Pack) content(i int32) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// content reads an entry whole, its deltas applied. p.mu must be held.
+func (p *Pack) content(ctx context.Context, i int32) ([]byte, error) {
 	var chain []int32 // deltas to apply, the last one first
 	data, ok := p.cache.get(i)
 	for !ok && p.entries[i].base >= 0 {
@@ -167,6 +176,9 @@ func (p *Pack) content(i int32) ([]byte, error) {
 		p.cache.put(i, data)
 	}
 	for _, i := range slices.Backward(chain) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		delta, err := p.inflateAll(i, p.entries[i].deltaSize)
 		if err != nil {
 			return nil, err
@@ -175,6 +187,7 @@ func (p *Pack) content(i int32) ([]byte, error) {
 			return nil, err
 		}
 		p.cache.put(i, data)
+		p.again += int64(len(data))
 	}
 	return data, nil
 }
@@ -187,12 +200,12 @@ func (p *Pack) forget() {
 }
 
 // readPack spools a pack and indexes it. Every error but those of the local disk is the host's.
-func readPack(r io.Reader, f *format, limits Limits) (*Pack, error) {
+func readPack(ctx context.Context, r io.Reader, f *format, limits Limits) (*Pack, error) {
 	p := &Pack{format: f, spool: new(spool.Spool)}
 	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), nameSum: f.new()}
 	err := pr.read()
 	if err == nil {
-		err = pr.resolve()
+		err = pr.resolve(ctx)
 	}
 	if err != nil {
 		p.Close()
@@ -223,11 +236,12 @@ type packReader struct {
 	inflated int64 // bytes of content so far
 	sum      hash.Hash
 	nameSum  hash.Hash
+	nameBuf  [64]byte
 	zr       io.ReadCloser
 	copyBuf  [32 << 10]byte
 
-	refBase map[int32]Hash  // bases of ref-deltas, by entry
-	offsets map[int64]int32 // entries by where their header begins, while there are ofs-deltas to come
+	refBase map[int32]Hash // bases of ref-deltas, by entry
+	offsets []int64        // where the entries' headers begin
 }
 
 // ReadByte keeps inflate from reading beyond the end of a stream.
@@ -292,7 +306,6 @@ func (r *packReader) read() error {
 		return err
 	}
 	r.refBase = make(map[int32]Hash)
-	r.offsets = make(map[int64]int32)
 	for i := range count {
 		if err := r.entry(); err != nil {
 			return entryError(i, count, err)
@@ -395,7 +408,7 @@ func (r *packReader) entry() error {
 		return err
 	}
 	e.end = r.off
-	r.offsets[headerAt] = index
+	r.offsets = append(r.offsets, headerAt)
 	r.pack.entries = append(r.pack.entries, e)
 	return nil
 }
@@ -438,11 +451,11 @@ func (r *packReader) ofsBase(headerAt int64) (int32, error) {
 		}
 		distance = (distance+1)<<7 | int64(b&0x7f)
 	}
-	base, ok := r.offsets[headerAt-distance]
+	base, ok := slices.BinarySearch(r.offsets, headerAt-distance)
 	if !ok {
 		return -1, fmt.Errorf("%w: no object begins where a delta's base should", errPack)
 	}
-	return base, nil
+	return int32(base), nil
 }
 
 // body inflates an object's stream, checks its size, and names it if it is stored whole.
@@ -456,8 +469,7 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 	var dst io.Writer = io.Discard
 	whole := kind < ofsDelta
 	if whole {
-		r.nameSum.Reset()
-		fmt.Fprintf(r.nameSum, "%s %d\x00", kind, size)
+		r.beginName(kind, size)
 		dst = r.nameSum
 	}
 	n, err := io.CopyBuffer(dst, io.LimitReader(r.zr, size+1), r.copyBuf[:])
@@ -470,7 +482,7 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 	if !whole {
 		return Hash{}, nil
 	}
-	return hashOf(r.nameSum.Sum(nil)), nil
+	return r.endName(), nil
 }
 
 func (r *packReader) resetInflate() (err error) {
@@ -483,26 +495,31 @@ func (r *packReader) resetInflate() (err error) {
 
 // resolve names the deltas: depth first from each object that is stored whole, so that the content that a delta
 // needs is nearly always at hand. What remains has a base that isn't there, or is its own base.
-func (r *packReader) resolve() error {
+func (r *packReader) resolve(ctx context.Context) error {
 	p := r.pack
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	r.offsets = nil
 	kids := newChildren(p.entries, r.refBase)
+	r.refBase = nil
 	resolved := 0
-	var stack []int32
-	for i := range p.entries {
-		if p.entries[i].kind < ofsDelta {
-			stack = append(stack, int32(i))
+	var stack []delta
+	for i := range int32(len(p.entries)) {
+		if e := &p.entries[i]; e.kind >= ofsDelta || e.base >= 0 {
+			continue // a delta: done, or to be come to
 		}
-		for len(stack) > 0 {
-			i := stack[len(stack)-1]
+		resolved++
+		for stack = kids.push(stack, i, p.entries[i].hash); len(stack) > 0; {
+			d := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
-			resolved++
-			for _, kid := range kids.of(i, p.entries[i].hash) {
-				if err := r.resolveDelta(kid, i); err != nil {
-					return err
-				}
-				stack = append(stack, kid)
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
+			if err := r.resolveDelta(ctx, d.entry, d.base); err != nil {
+				return err
+			}
+			resolved++
+			stack = kids.push(stack, d.entry, p.entries[d.entry].hash)
 		}
 	}
 	if resolved < len(p.entries) {
@@ -511,75 +528,102 @@ func (r *packReader) resolve() error {
 	return nil
 }
 
-func (r *packReader) resolveDelta(i, base int32) error {
+// maxAgain bounds the work that many small deltas to large objects make, in multiples of [Limits.Inflated]. Real packs
+// make next to none.
+const maxAgain = 4
+
+func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 	p := r.pack
 	e, b := &p.entries[i], &p.entries[base]
-	e.base, e.depth = base, b.depth+1
-	if int(e.depth) > r.limits.Depth {
+	if int(b.depth) >= r.limits.Depth {
 		return failf(Broken, "the host's pack has a chain of more than %d deltas", r.limits.Depth)
 	}
+	e.base, e.depth = base, b.depth+1
 	if b.size > r.limits.Delta {
 		return failf(Broken, "the host's pack has a delta to an object of %d bytes, more than %d", b.size, r.limits.Delta)
 	}
-	size, err := p.deltaResultSize(i)
+	instructions, err := p.inflateAll(i, e.deltaSize)
+	if err != nil {
+		return err
+	}
+	_, size, _, err := deltaSizes(instructions)
 	if err != nil {
 		return deltaError(err)
 	}
-	if size > r.limits.Delta || size > r.limits.Object {
-		return failf(Broken, "a delta in the host's pack makes %d bytes, more than %d", size, r.limits.Delta)
+	if most := min(r.limits.Delta, r.limits.Object); size > most {
+		return failf(Broken, "a delta in the host's pack makes %d bytes, more than %d", size, most)
 	}
 	if r.inflated += size; r.inflated > r.limits.Inflated {
 		return failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
 	}
-	e.kind, e.size = b.kind, size
-	data, err := p.content(i)
+	from, err := p.content(ctx, base)
+	if err != nil {
+		return err
+	}
+	if p.again/maxAgain > r.limits.Inflated {
+		return failf(Broken, "the deltas in the host's pack take more work than %d bytes are worth", r.limits.Inflated)
+	}
+	data, err := applyDelta(from, instructions)
 	if err != nil {
 		return deltaError(err)
 	}
-	r.nameSum.Reset()
-	fmt.Fprintf(r.nameSum, "%s %d\x00", e.kind, size)
-	r.nameSum.Write(data)
-	e.hash = hashOf(r.nameSum.Sum(nil))
+	p.cache.put(i, data)
+	e.kind, e.size, e.hash = b.kind, size, r.name(b.kind, size, data)
 	return nil
 }
 
-func deltaError(err error) error {
-	if errors.Is(err, errPack) || isInflateError(err) {
-		return failf(Broken, "a delta in the host's pack: %w", err)
-	}
-	return err
+// name computes the name of an object that is at hand.
+func (r *packReader) name(kind Type, size int64, data []byte) Hash {
+	r.beginName(kind, size)
+	r.nameSum.Write(data)
+	return r.endName()
 }
+
+func (r *packReader) beginName(kind Type, size int64) {
+	r.nameSum.Reset()
+	head := append(r.nameBuf[:0], kind.String()...)
+	head = strconv.AppendInt(append(head, ' '), size, 10)
+	r.nameSum.Write(append(head, 0))
+}
+
+func (r *packReader) endName() Hash { return hashOf(r.nameSum.Sum(r.nameBuf[:0])) }
+
+func deltaError(err error) error {
+	return failf(Broken, "a delta in the host's pack: %w", err)
+}
+
+// A delta is an entry with the one that it is a delta to.
+type delta struct{ entry, base int32 }
 
 // children are the deltas of each entry.
 type children struct {
-	deltas []int32          // deltas to entries, sorted by their base
-	bases  []entry          // to look up a delta's base
+	deltas []delta          // to entries, sorted by them
 	byName map[Hash][]int32 // deltas to objects named by hash
 }
 
 func newChildren(entries []entry, refBase map[int32]Hash) *children {
-	c := &children{bases: entries, byName: make(map[Hash][]int32)}
+	c := &children{byName: make(map[Hash][]int32)}
 	for i := range entries {
-		if entries[i].base >= 0 {
-			c.deltas = append(c.deltas, int32(i))
+		if base := entries[i].base; base >= 0 {
+			c.deltas = append(c.deltas, delta{int32(i), base})
 		}
 	}
-	slices.SortStableFunc(c.deltas, func(a, b int32) int { return cmp.Compare(entries[a].base, entries[b].base) })
+	slices.SortStableFunc(c.deltas, func(a, b delta) int { return cmp.Compare(a.base, b.base) })
 	for i, name := range refBase {
 		c.byName[name] = append(c.byName[name], i)
 	}
 	return c
 }
 
-// of gives the deltas to an entry, each once.
-func (c *children) of(i int32, name Hash) []int32 {
-	from, _ := slices.BinarySearchFunc(c.deltas, i, func(d, i int32) int { return cmp.Compare(c.bases[d].base, i) })
-	to := from
-	for to < len(c.deltas) && c.bases[c.deltas[to]].base == i {
-		to++
+// push puts the deltas to an entry on a stack, each once.
+func (c *children) push(stack []delta, base int32, name Hash) []delta {
+	i, _ := slices.BinarySearchFunc(c.deltas, base, func(d delta, base int32) int { return cmp.Compare(d.base, base) })
+	for ; i < len(c.deltas) && c.deltas[i].base == base; i++ {
+		stack = append(stack, c.deltas[i])
 	}
-	kids := slices.Clone(c.deltas[from:to])
-	kids = append(kids, c.byName[name]...)
+	for _, i := range c.byName[name] {
+		stack = append(stack, delta{i, base})
+	}
 	delete(c.byName, name) // a pack may hold an object twice
-	return kids
+	return stack
 }

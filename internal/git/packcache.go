@@ -54,6 +54,10 @@ func (c *packCache) add(repo string, p *Pack) *heldPack {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := &heldPack{Pack: p, repo: repo, users: 1, used: time.Now()}
+	if h.cost() > maxPackBytes { // too large to keep: nothing else should go for it
+		h.dropped = true
+		return h
+	}
 	c.packs = append(c.packs, h)
 	c.bytes += h.cost()
 	c.evict(time.Now())
@@ -84,20 +88,20 @@ func (c *packCache) release(held []*heldPack) {
 
 // evict drops what is idle or too much, the longest unused first.
 func (c *packCache) evict(now time.Time) {
-	n := 0
-	for _, h := range c.packs {
+	count := len(c.packs)
+	c.packs = slices.DeleteFunc(c.packs, func(h *heldPack) bool {
 		idle := h.users == 0 && now.Sub(h.used) >= packIdle
-		if !idle && c.bytes <= maxPackBytes && len(c.packs)-n <= maxPacks {
-			break
+		if !idle && c.bytes <= maxPackBytes && count <= maxPacks {
+			return false
 		}
 		c.bytes -= h.cost()
+		count--
 		h.dropped = true
 		if h.users == 0 {
 			h.Close()
 		}
-		n++
-	}
-	c.packs = slices.Delete(c.packs, 0, n)
+		return true
+	})
 }
 
 func (c *packCache) tick() {

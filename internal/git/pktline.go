@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -28,9 +29,17 @@ const maxPacket = 65520
 
 // A pktReader splits a stream in pkt-lines.
 type pktReader struct {
-	r   io.Reader
+	r   *bufio.Reader
 	buf [maxPacket]byte
 }
+
+func newPktReader(r io.Reader) *pktReader {
+	return &pktReader{r: bufio.NewReader(r)}
+}
+
+// finish reads the end of an answer that is complete, without which its connection could not be used again. Whatever
+// comes instead doesn't matter.
+func (p *pktReader) finish() { p.r.ReadByte() }
 
 // next reads a pkt-line. The end of the stream between two is io.EOF, within one io.ErrUnexpectedEOF. A line
 // beginning "ERR " is the host's way to refuse anywhere in a conversation: it becomes a *refusal.

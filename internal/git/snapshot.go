@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,7 @@ type Snapshot struct {
 	unlimited bool // take all trees, however many: the host allows nothing better
 	packs     []*heldPack
 	trees     map[Hash][]Entry
+	entries   int // of all trees
 	below     int // blobs below the directory
 }
 
@@ -66,7 +68,8 @@ type Snapshot struct {
 // still has is not fetched again. A directory that isn't there is no error; see [Snapshot.Lookup].
 //
 // The number of requests is 1 to 2 where the host allows combined filters, 1 where it allows blob:none, and 2 more
-// than the directory has levels where it allows tree:0 alone.
+// than the directory has levels where it allows tree:0 alone. A host that gives out nothing but what refs point at
+// costs the whole commit, as one without filters does.
 func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot, error) {
 	s := &Snapshot{repo: r, dir: dir, rung: r.client.rung(r.host), trees: make(map[Hash][]Entry)}
 	s.packs = r.client.packs.acquire(r.name)
@@ -101,10 +104,15 @@ func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) e
 			return nil
 		case errors.Is(err, errTooMany) && req.most > 0:
 			s.rung, s.unlimited = rungLevels, true
+		case errors.Is(err, errWantRefused) && !req.deepen && s.rung != rungWhole:
+			s.rung = rungWhole
+			return s.fetchAll(ctx, req.wants)
 		case !errors.Is(err, errFilterRefused) || req.filter == "":
 			return s.repo.fail(err)
 		case s.rung == rungLevels && s.unlimited:
 			s.rung = rungBlobless // came here from too many trees, but a level at a time is not allowed
+		case s.rung == rungBlobless && s.unlimited:
+			s.rung = rungWhole // levels were tried before
 		default:
 			s.repo.client.refused(s.repo.host, s.rung)
 			s.rung++
@@ -112,12 +120,33 @@ func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) e
 	}
 }
 
+// fetchAll brings the whole commit, for the sake of objects that the host doesn't give out by themselves.
+func (s *Snapshot) fetchAll(ctx context.Context, wants []Hash) error {
+	h, err := s.repo.fetch(ctx, rungWhole.commit(s.Commit.Hash, 0))
+	if err != nil {
+		return s.repo.fail(err)
+	}
+	s.packs = append(s.packs, h)
+	for _, want := range wants {
+		if !h.Has(want) {
+			return failf(Broken, "the host does not give out object %s, nor does it come with commit %s", want, s.Commit.Hash)
+		}
+	}
+	return nil
+}
+
 func (s *Snapshot) loadCommit(ctx context.Context, h Hash) error {
+	if h.IsZero() {
+		return failf(Missing, "no commit is named") // what an unborn ref points at
+	}
 	depth := levels(s.dir)
 	if s.pack(h) == nil {
 		if err := s.fetch(ctx, func(r rung) fetchRequest { return r.commit(h, depth) }); err != nil {
 			return err
 		}
+	}
+	if kind, _, err := s.pack(h).Stat(h); err == nil && kind != CommitObject {
+		return failf(Missing, "object %s is a %s, not a commit", h, kind)
 	}
 	data, err := s.read(h, CommitObject, maxCommit)
 	if err != nil {
@@ -173,7 +202,7 @@ func (s *Snapshot) loadTrees(ctx context.Context) error {
 // loadBelow fetches trees that are missing below the directory, as when they came along for the sake of another one,
 // a level a trip. Where the directory was fetched for itself, none is.
 func (s *Snapshot) loadBelow(ctx context.Context, root Hash) error {
-	for {
+	for range maxLevels {
 		missing, err := s.survey(root)
 		if err != nil || len(missing) == 0 {
 			return err
@@ -186,6 +215,7 @@ func (s *Snapshot) loadBelow(ctx context.Context, root Hash) error {
 			return err
 		}
 	}
+	return failf(Broken, "the directory has more than %d levels", maxLevels)
 }
 
 // survey counts the blobs below a tree, each tree once, and lists the trees that are missing.
@@ -212,9 +242,6 @@ func (s *Snapshot) survey(root Hash) (missing []Hash, err error) {
 				next = append(next, e.Hash)
 			}
 		}
-		if s.below+len(seen) > s.repo.limits.Entries {
-			return nil, failf(Broken, "the directory holds more than %d entries", s.repo.limits.Entries)
-		}
 	}
 	return missing, nil
 }
@@ -237,7 +264,7 @@ func (s *Snapshot) stat(h Hash, want Type) (*heldPack, int64, error) {
 	}
 	kind, size, err := p.Stat(h)
 	if err == nil && kind != want {
-		err = failf(Missing, "object %s is a %s, not a %s", h, kind, want)
+		err = failf(Broken, "object %s is a %s, but is named as a %s", h, kind, want)
 	}
 	return p, size, err
 }
@@ -269,10 +296,11 @@ func (s *Snapshot) tree(h Hash) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := parseTree(h, data)
+	entries, err := parseTree(h, data, s.repo.limits.Entries-s.entries)
 	if err != nil {
 		return nil, failf(Broken, "%w", err)
 	}
+	s.entries += len(entries)
 	s.trees[h] = entries
 	return entries, nil
 }
@@ -290,6 +318,11 @@ func find(entries []Entry, name string) (Entry, bool) {
 // there is none, or if the trees there were not fetched: known are the directories on the way to the snapshot's own,
 // and all below it.
 func (s *Snapshot) Lookup(path string) (Entry, error) {
+	e, err := s.lookup(path)
+	return e, named(s.repo.name, err)
+}
+
+func (s *Snapshot) lookup(path string) (Entry, error) {
 	e := Entry{Mode: Directory, Hash: s.Commit.Tree}
 	for name := range strings.SplitSeq(path, "/") {
 		var ok bool
@@ -344,7 +377,7 @@ type walker struct {
 func (w *walker) walk(h Hash, prefix string, level int) error {
 	entries, err := w.s.tree(h)
 	if err != nil {
-		return err
+		return named(w.s.repo.name, err)
 	}
 	if w.count += len(entries); w.count > w.s.repo.limits.Entries || level > maxLevels {
 		return named(w.s.repo.name, failf(Broken, "the directory holds more than %d entries, or %d levels", w.s.repo.limits.Entries, maxLevels))
@@ -366,7 +399,10 @@ func (w *walker) walk(h Hash, prefix string, level int) error {
 // fewWants is how many blobs are named one by one without a thought of what that costs.
 const fewWants = 200
 
-// Load makes sure that the blobs are at hand, by one request for all that are missing.
+// maxWants keeps a request below the 10 MiB that git http-backend takes (http.maxRequestBuffer).
+const maxWants = 100_000
+
+// Load makes sure that the blobs are at hand, by one request for all that are missing, however many.
 func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
 	var missing []Hash
 	seen := make(map[Hash]bool)
@@ -383,8 +419,12 @@ func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
 	if dir, err := s.directory(); err == nil && len(missing) > fewWants && 2*len(missing) > s.below {
 		missing = append([]Hash{dir}, s.outside(missing)...)
 	}
-	err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: missing} })
-	return named(s.repo.name, err)
+	for wants := range slices.Chunk(missing, maxWants) {
+		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants} }); err != nil {
+			return named(s.repo.name, err)
+		}
+	}
+	return nil
 }
 
 // outside gives the blobs that are not below the directory.

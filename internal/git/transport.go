@@ -18,8 +18,9 @@ type transport interface {
 var errStalled = errors.New("no byte came from the host in time")
 
 // A stallGuard ends an exchange in which nothing has come for a while. It is made before the exchange, with the
-// context for it, and wraps the body after.
+// context for it, and wraps the body after. Only waiting for the host counts, not what is done with the bytes.
 type stallGuard struct {
+	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
@@ -28,18 +29,25 @@ type stallGuard struct {
 }
 
 func newStallGuard(ctx context.Context, stall time.Duration) *stallGuard {
-	g := &stallGuard{stall: stall}
+	g := &stallGuard{caller: ctx, stall: stall}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	g.timer = time.AfterFunc(stall, func() { g.cancel(errStalled) })
 	return g
 }
 
+// answered gives the guard the body, whose first byte may take as long again.
+func (g *stallGuard) answered(body io.ReadCloser) {
+	g.timer.Stop()
+	g.body = body
+}
+
 // Read implements [io.Reader] on the body.
 func (g *stallGuard) Read(p []byte) (int, error) {
-	n, err := g.body.Read(p)
 	g.timer.Reset(g.stall)
+	n, err := g.body.Read(p)
+	g.timer.Stop()
 	if err != nil && err != io.EOF {
-		err = g.explain(err)
+		err = g.explain(err, Broken)
 	}
 	return n, err
 }
@@ -58,29 +66,25 @@ func (g *stallGuard) abandon() {
 	g.cancel(nil)
 }
 
-// explain says why an exchange failed: because the caller left, because the host said nothing, or otherwise.
-func (g *stallGuard) explain(err error) error {
+// explain says why an exchange failed: because the host said nothing, because the caller left, or otherwise. A caller
+// who left, or gave it no more time, gets his own context's error.
+func (g *stallGuard) explain(err error, otherwise Kind) error {
 	if context.Cause(g.ctx) == errStalled {
 		return failf(Timeout, "%w (%v)", errStalled, g.stall)
 	}
-	return networkError(g.ctx, err)
-}
-
-// networkError sorts a failure of the connection. A caller who left gets his own context's error.
-func networkError(ctx context.Context, err error) error {
+	if g.caller.Err() != nil {
+		return g.caller.Err()
+	}
 	var known *Error
 	if errors.As(err, &known) {
 		return err
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err()
-	}
 	var t interface{ Timeout() bool }
-	if ctx.Err() != nil || errors.As(err, &t) && t.Timeout() {
+	if errors.As(err, &t) && t.Timeout() {
 		return failf(Timeout, "%w", err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return failf(Broken, "the connection ended in the middle of an answer")
 	}
-	return failf(Unreachable, "%w", err)
+	return failf(otherwise, "%w", err)
 }

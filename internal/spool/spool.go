@@ -43,8 +43,8 @@ func (s *Spool) Write(p []byte) (int, error) {
 
 func (s *Spool) toFile() error {
 	f, err := os.CreateTemp("", "vanity-*")
-	if err != nil {
-		return fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
+	if err != nil { // not wrapped: that there is no such directory must not look like the answer "not found"
+		return fmt.Errorf("spooling to %s: %v", os.TempDir(), err)
 	}
 	s.file = f
 	s.remove = os.Remove(f.Name()) != nil // an open file can't lose its name on Windows

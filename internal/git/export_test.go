@@ -1,0 +1,84 @@
+package git
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// ReadPack reads a pack as fetch does.
+func ReadPack(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
+	f := formatSHA1
+	if sha256 {
+		f = formatSHA256
+	}
+	return readPack(ctx, r, f, limits.withDefaults())
+}
+
+// Hashes lists the objects of a pack, in its order.
+func (p *Pack) Hashes() []Hash {
+	list := make([]Hash, len(p.entries))
+	for i := range p.entries {
+		list[i] = p.entries[i].hash
+	}
+	return list
+}
+
+// Depth is how many deltas an object is made by.
+func (p *Pack) Depth(h Hash) int { return int(p.entries[p.find(h)].depth) }
+
+// EvictIdle does what the client does once a while has passed.
+func (c *Client) EvictIdle(while time.Duration) {
+	c.packs.mu.Lock()
+	defer c.packs.mu.Unlock()
+	c.packs.evict(time.Now().Add(while))
+}
+
+// Held is what the client keeps.
+func (c *Client) Held() (packs int, bytes int64) {
+	c.packs.mu.Lock()
+	defer c.packs.mu.Unlock()
+	return len(c.packs.packs), c.packs.bytes
+}
+
+const (
+	MaxPacks = maxPacks
+	PackIdle = packIdle
+)
+
+// AddPack keeps a pack as fetch does, with one user, and returns how the user lets go of it.
+func (c *Client) AddPack(repo string, p *Pack) (release func()) {
+	h := c.packs.add(repo, p)
+	return func() { c.packs.release([]*heldPack{h}) }
+}
+
+var (
+	ApplyDelta  = applyDelta
+	ParseCommit = parseCommit
+	ParseRef    = parseRef
+	HashOf      = hashOf
+)
+
+func ParseTree(h Hash, data []byte, most int) ([]Entry, error) { return parseTree(h, data, most) }
+
+// ReadCapabilities reads an advertisement.
+func ReadCapabilities(r io.Reader) (map[string]string, error) { return readCapabilities(r) }
+
+// ReadPackets reads pkt-lines up to the end, and gives their payloads, nil for special ones.
+func ReadPackets(r io.Reader) (data [][]byte, err error) {
+	p := newPktReader(r)
+	for {
+		pkt, err := p.next()
+		if err != nil {
+			return data, err
+		}
+		if pkt.kind != dataPacket {
+			data = append(data, nil)
+			continue
+		}
+		data = append(data, append([]byte{}, pkt.data...))
+	}
+}
+
+// ReadBands reads the pack out of a stream of packets.
+func ReadBands(r io.Reader) io.Reader { return &bandReader{p: newPktReader(r)} }

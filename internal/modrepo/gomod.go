@@ -3,7 +3,9 @@ package modrepo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -50,90 +52,93 @@ func (r *root) file(name string) (git.Entry, bool, error) {
 // the path's major version, and not both.
 func (m *Module) findDir(ctx context.Context, r *root) error {
 	dir := m.source.Directory
-	file1 := path.Join(dir, "go.mod")
-	file2 := ""
+	names := []string{path.Join(dir, "go.mod")}
 	if strings.HasPrefix(m.pathMajor, "/") {
-		file2 = path.Join(dir, m.pathMajor[1:], "go.mod")
+		names = append(names, path.Join(dir, m.pathMajor[1:], "go.mod"))
 	}
-	goMod1, goMod2, err := r.readGoMods(ctx, file1, file2)
+	goMods, err := r.readGoMods(ctx, dir, names)
 	if err != nil {
 		return err
 	}
-	path1 := modfile.ModulePath(goMod1)
+	goMod1, path1 := goMods[0], modfile.ModulePath(goMods[0])
 	found1 := goMod1 != nil && (isMajor(path1, m.pathMajor) || m.pathMajor == "" && strings.HasPrefix(path1, "gopkg.in/"))
-	path2 := modfile.ModulePath(goMod2)
-	found2 := goMod2 != nil && isMajor(path2, m.pathMajor)
+	if len(goMods) == 2 && goMods[1] != nil {
+		path2 := modfile.ModulePath(goMods[1])
+		switch found2 := isMajor(path2, m.pathMajor); {
+		case found1 && found2:
+			return notFound("go.mod and %s/go.mod both have %s module paths", m.pathMajor[1:], m.pathMajor)
+		case !found2:
+			return m.mismatch(m.pathMajor[1:]+"/go.mod", path2)
+		}
+		r.dir, r.goMod = path.Dir(names[1]), goMods[1]
+		return m.checkPath(r.goMod)
+	}
 	switch {
-	case found1 && found2:
-		return notFound("go.mod and %s/go.mod both have %s module paths", m.pathMajor[1:], m.pathMajor)
-	case found2:
-		r.dir, r.goMod = path.Dir(file2), goMod2
-		return m.checkPath(path2)
-	case goMod2 != nil:
-		return notFound("%s/go.mod has module path %q, which is not %s", m.pathMajor[1:], path2, m.pathMajor)
 	case found1:
 		r.dir, r.goMod = dir, goMod1
-		return m.checkPath(path1)
+		return m.checkPath(r.goMod)
 	case goMod1 != nil:
-		return m.mismatch(path1)
-	case dir == "" && !strings.HasPrefix(m.pathMajor, "/") && !m.declared:
+		return m.mismatch("go.mod", path1)
+	case dir == "" && len(names) == 1 && !m.declared:
 		return nil // a repository's root may do without go.mod
 	}
-	return &Error{Reason: "the module has no go.mod at this version", Hint: fmt.Sprintf("there is no %s", file1)}
+	return &Error{Reason: "the module has no go.mod at this version", Hint: fmt.Sprintf("there is no %.200q", strings.Join(names, " or "))}
 }
 
-// readGoMods reads both, where they exist, with what the zip will want besides: the same request brings them.
-func (r *root) readGoMods(ctx context.Context, file1, file2 string) (goMod1, goMod2 []byte, err error) {
-	e1, ok1, err := r.file(file1)
-	if err != nil {
-		return nil, nil, err
-	}
-	var e2 git.Entry
-	var ok2 bool
-	if file2 != "" {
-		if e2, ok2, err = r.file(file2); err != nil {
-			return nil, nil, err
-		}
-	}
+// readGoMods reads the files that there are, nil standing for the others. The same request brings what the zip of the
+// directory will want besides.
+func (r *root) readGoMods(ctx context.Context, dir string, names []string) ([][]byte, error) {
+	hashes := make([]git.Hash, len(names))
 	var blobs []git.Hash
-	if ok1 {
-		blobs = append(blobs, e1.Hash)
-	}
-	if ok2 {
-		blobs = append(blobs, e2.Hash)
-	}
-	if blobs = append(blobs, r.attributes(path.Dir(file1))...); len(blobs) > 0 {
-		if err := r.snapshot.Load(ctx, blobs); err != nil {
-			return nil, nil, err
+	for i, name := range names {
+		e, ok, err := r.file(name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			hashes[i] = e.Hash
+			blobs = append(blobs, e.Hash)
 		}
 	}
-	if ok1 {
-		if goMod1, err = r.snapshot.ReadBlob(ctx, e1.Hash, modzip.MaxGoMod); err != nil {
-			return nil, nil, err
+	if files := r.attributesFiles(dir); len(files) <= maxAttributesFiles {
+		blobs = slices.AppendSeq(blobs, maps.Values(files))
+	}
+	if err := r.snapshot.Load(ctx, blobs); err != nil {
+		return nil, err
+	}
+	goMods := make([][]byte, len(names))
+	for i, h := range hashes {
+		if h.IsZero() {
+			continue
+		}
+		size, err := r.snapshot.BlobSize(h)
+		if err != nil {
+			return nil, err
+		}
+		if size > modzip.MaxGoMod {
+			return nil, notFound("the module's go.mod has more than %d bytes", modzip.MaxGoMod)
+		}
+		if goMods[i], err = r.snapshot.ReadBlob(ctx, h, modzip.MaxGoMod); err != nil {
+			return nil, err
 		}
 	}
-	if ok2 {
-		goMod2, err = r.snapshot.ReadBlob(ctx, e2.Hash, modzip.MaxGoMod)
-	}
-	return goMod1, goMod2, err
+	return goMods, nil
 }
 
 // checkPath compares what go.mod declares, where that decides.
-func (m *Module) checkPath(declared string) error {
-	if m.declared && declared != m.path {
-		return notFound("the module's go.mod declares its path as %s", declared)
+func (m *Module) checkPath(goMod []byte) error {
+	if declared := modfile.ModulePath(goMod); m.declared && declared != m.path {
+		return notFound("the module's go.mod declares its path as %.200q", declared)
 	}
 	return nil
 }
 
-func (m *Module) mismatch(declared string) error {
+// mismatch says why a go.mod is not that of the path's major version.
+func (m *Module) mismatch(name, declared string) error {
 	if declared == "" {
-		return notFound("the module's go.mod has no module path")
+		return notFound("the module's %s has no module path", name)
 	}
-	if m.declared {
-		return m.checkPath(declared)
-	}
-	return notFound("the module's go.mod declares its path as %s, which is of another major version", declared)
+	return notFound("the module's %s declares its path as %.200q, which is not of this path's major version", name, declared)
 }
 
 // isMajor reports whether a module path is of a major version (coderepo.go's function of that name, which says why).

@@ -87,8 +87,15 @@ func (s *Source) version(tag string) string {
 
 const tagsDir = "refs/tags/"
 
-// ownPrefix is how the go command wants the tags of the directory to begin.
-func (s *Source) ownPrefix() string { return tagsDir + s.Directory + "/v" }
+// ownPrefixes is how the go command wants the tags of the directory to begin; the major version that ends DIR/vN is
+// no part of DIR for it.
+func (s *Source) ownPrefixes() []string {
+	prefixes := []string{tagsDir + s.Directory + "/v"}
+	if dir, major, ok := module.SplitPathVersion(s.Directory); ok && strings.HasPrefix(major, "/") {
+		prefixes = append(prefixes, tagsDir+dir+major+".")
+	}
+	return prefixes
+}
 
 // list gives the tags of all versions, by version, no older than a minute.
 func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
@@ -99,7 +106,7 @@ func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
 	}
 	prefixes := []string{tagsDir + s.TagPrefix}
 	if s.Unsure {
-		prefixes = append(prefixes, s.ownPrefix())
+		prefixes = append(prefixes, s.ownPrefixes()...)
 	}
 	refs, err := s.Repo.Refs(ctx, prefixes...)
 	if err != nil {
@@ -123,13 +130,15 @@ func (s *Source) checkSure(refs []git.Ref) error {
 	if !s.Unsure {
 		return nil
 	}
-	for _, ref := range refs {
-		v, ok := strings.CutPrefix(ref.Name, strings.TrimSuffix(s.ownPrefix(), "v"))
-		if ok && semver.IsValid(v) {
+	for _, prefix := range s.ownPrefixes() {
+		for _, ref := range refs {
+			if !strings.HasPrefix(ref.Name, prefix) || !semver.IsValid(ref.Name[strings.LastIndexByte(prefix, '/')+1:]) {
+				continue
+			}
 			return &Error{
 				Reason: `the repository has tags DIR/v*, DIR being the module's directory, and may have tags v* of its own: ` +
 					`the owner of this server must say which are meant, by Config.Tags "DIR/v*" or "v*"`,
-				Hint: fmt.Sprintf("tag %s, Config.Directory %q", strings.TrimPrefix(ref.Name, tagsDir), s.Directory),
+				Hint: fmt.Sprintf("tag %.200q, Config.Directory %q", strings.TrimPrefix(ref.Name, tagsDir), s.Directory),
 			}
 		}
 	}
@@ -144,7 +153,7 @@ func (s *Source) find(ctx context.Context, version string) (git.Ref, error) {
 	name := tagsDir + s.tag(version)
 	prefixes := []string{name}
 	if s.Unsure {
-		prefixes = append(prefixes, s.ownPrefix())
+		prefixes = append(prefixes, s.ownPrefixes()...)
 	}
 	refs, err := s.Repo.Refs(ctx, prefixes...)
 	if err != nil {
@@ -182,10 +191,10 @@ type Module struct {
 // Module gives the module with a path. If declared, the path must be what go.mod says; else only its major version
 // must, as for the go command, so that a fork can stand in for the original.
 func (s *Source) Module(path string, declared bool) (*Module, error) {
-	_, pathMajor, ok := module.SplitPathVersion(path)
-	if !ok {
-		return nil, notFound("malformed module path %q", path)
+	if err := module.CheckPath(path); err != nil {
+		return nil, notFound("%.400v", err)
 	}
+	_, pathMajor, _ := module.SplitPathVersion(path)
 	return &Module{source: s, path: path, pathMajor: pathMajor, declared: declared}, nil
 }
 
@@ -213,7 +222,8 @@ func (m *Module) Versions(ctx context.Context) ([]string, error) {
 	}
 	list := make([]string, 0, len(tags))
 	for v := range tags {
-		if module.CheckPathMajor(v, m.pathMajor) == nil {
+		// Tags are not for gopkg.in/NAME.vN-unstable: those are gopkg.in/NAME.vN's (coderepo.go, Versions).
+		if module.CheckPathMajor(v, m.pathMajor) == nil && !strings.HasSuffix(m.pathMajor, "-unstable") {
 			list = append(list, v)
 		}
 	}
@@ -254,6 +264,10 @@ func (m *Module) Stat(ctx context.Context, version string) (*Info, error) {
 		return nil, err
 	}
 	r, err := m.root(ctx, ref.Object())
+	var host *git.Error
+	if errors.As(err, &host) && host.Kind == git.Missing {
+		return nil, &Error{Reason: "the version's tag leads to no commit", Hint: fmt.Sprintf("tag %q", m.source.tag(version))}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +294,7 @@ func (m *Module) checkVersion(version string) error {
 		return notFound("+incompatible versions are not served here")
 	}
 	if err := module.CheckPathMajor(version, m.pathMajor); err != nil {
-		return notFound("%v", err)
+		return notFound("the version does not fit the module path: %v", errors.Unwrap(err))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := r.checkAttributes(ctx, m.source.Directory, wanted); err != nil {
+	if err := r.checkAttributes(ctx, files); err != nil {
 		return err
 	}
 	blobs := make([]git.Hash, len(wanted))
@@ -54,6 +54,9 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 	var files []*file
 	haveLicense := false
 	err := r.snapshot.Walk(r.dir, func(name string, e git.Entry) error {
+		if isForbidden(e) {
+			return notFound("the module has a file that git refuses: %.200q", name)
+		}
 		if e.Mode == git.Directory || e.Mode == git.Submodule {
 			return ctx.Err()
 		}
@@ -74,6 +77,18 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 
 const license = "LICENSE"
 
+// isForbidden knows the entries with which there is no `git archive` (read-cache.c, verify_path). Anywhere in the
+// repository they make the go command fail, but only those in the module are seen here.
+func isForbidden(e git.Entry) bool {
+	name := e.Name
+	if i := strings.IndexAny(name, `:\`); i >= 0 {
+		name = name[:i] // what else Windows might take for .git
+	}
+	name = strings.TrimRight(name, " .")
+	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1") ||
+		e.Mode == git.Symlink && strings.EqualFold(name, ".gitmodules")
+}
+
 // choose asks the rules of module zips which files go in, before any of their content is fetched.
 func (m *Module) choose(files []*file, goMod []byte) ([]*file, error) {
 	named := make(map[string]*file, len(files))
@@ -89,15 +104,17 @@ func (m *Module) choose(files []*file, goMod []byte) ([]*file, error) {
 	wanted := make([]*file, len(checked.Valid))
 	for i, name := range checked.Valid {
 		wanted[i] = named[name]
+		wanted[i].wanted = true
 	}
 	return wanted, nil
 }
 
-// invalid gives the first fault: that a module zip can't hold a file, or all of them, is no failure of ours.
+// invalid gives the first fault, on one line: that a module zip can't hold a file, or all of them, is no failure of
+// ours.
 func invalid(err error) error {
 	var list modzip.FileErrorList
 	if errors.As(err, &list) && len(list) > 0 {
-		return notFound("the module can't be a module zip: %v", list[0])
+		return notFound("the module can't be a module zip: %.200q: %.400s", list[0].Path, list[0].Err)
 	}
 	return notFound("the module can't be a module zip: %v", err)
 }
@@ -131,6 +148,7 @@ type file struct {
 	name      string
 	entry     git.Entry
 	size      int64
+	wanted    bool // goes into the zip
 	inherited bool // LICENSE of the repository's root
 	snapshot  *git.Snapshot
 }
@@ -168,66 +186,3 @@ func (i fileInfo) Mode() fs.FileMode {
 	}
 	return 0o644
 }
-
-// attributesFile tells git how to convert files.
-const attributesFile = ".gitattributes"
-
-// attributes lists the attributes files that may concern a directory: those above, in, and below it.
-func (r *root) attributes(dir string) []git.Hash {
-	var blobs []git.Hash
-	for _, name := range r.attributesFiles(dir) {
-		if e, ok, err := r.file(name); ok && err == nil {
-			blobs = append(blobs, e.Hash)
-		}
-	}
-	return blobs
-}
-
-func (r *root) attributesFiles(dir string) []string {
-	var names []string
-	if dir == "." {
-		dir = ""
-	}
-	for above := dir; above != ""; {
-		above, _ = path.Split(above)
-		above = strings.TrimSuffix(above, "/")
-		names = append(names, path.Join(above, attributesFile))
-	}
-	// An error of the walk comes up again where the files are listed.
-	r.snapshot.Walk(dir, func(name string, e git.Entry) error {
-		if path.Base(name) == attributesFile {
-			names = append(names, path.Join(dir, name))
-		}
-		return nil
-	})
-	return names
-}
-
-// checkAttributes refuses what would need a conversion that isn't made here: a wrong zip would be worse than none.
-func (r *root) checkAttributes(ctx context.Context, dir string, wanted []*file) error {
-	for _, name := range r.attributesFiles(dir) {
-		e, ok, err := r.file(name)
-		if err != nil || !ok {
-			return err
-		}
-		data, err := r.snapshot.ReadBlob(ctx, e.Hash, maxAttributes)
-		if err != nil {
-			return err
-		}
-		below := strings.TrimSuffix(name, attributesFile)
-		for _, f := range wanted {
-			if f.inherited || !strings.HasPrefix(path.Join(r.dir, f.name), below) {
-				continue
-			}
-			if attr := converting(data, path.Base(f.name)); attr != "" {
-				return &Error{
-					Reason: "an attribute " + attr + " in " + attributesFile + " changes the module's files: such modules are not served here",
-					Hint:   name + " concerns " + f.name,
-				}
-			}
-		}
-	}
-	return nil
-}
-
-const maxAttributes = 100 << 20 // git's own bound (attr.h, ATTR_MAX_FILE_SIZE)

@@ -443,6 +443,9 @@ func TestHostFaults(t *testing.T) {
 			server.Wrap(tt.fault)
 			client := server.Client()
 			if tt.name == "hangs" {
+				if testing.Short() {
+					t.Skip("waits")
+				}
 				client.Timeout = 3 * time.Second // long enough for what comes after the recovery
 			}
 			var log logged
@@ -541,26 +544,29 @@ func TestMovedTag(t *testing.T) {
 // TestUpstreamCost counts what list, info, go.mod and zip of one version cost, from nothing, on each rung: 3,000 files
 // are in the repository, and the module is two directories deep.
 func TestUpstreamCost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a large repository")
+	}
 	repo := gittest.New(t, "")
 	rnd := rand.New(rand.NewPCG(1, 2))
-	text := func() []byte {
+	text := func(lines int) []byte {
 		var b strings.Builder
-		for range 60 {
+		for range lines {
 			fmt.Fprintf(&b, "func f%d() int { return %d } // %x\n", rnd.IntN(100), rnd.IntN(1e9), rnd.Uint64())
 		}
 		return []byte(b.String())
 	}
 	for i := range 2960 {
-		repo.Write(fmt.Sprintf("apps/app%d/part%d/file%d.go", i/100, i/10%10, i), text()[:200])
+		repo.Write(fmt.Sprintf("apps/app%d/part%d/file%d.go", i/100, i/10%10, i), text(3))
 	}
 	for i := range 40 {
-		repo.Write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{"a", "b", "b/c", "internal/d", "e"}[i%5], i), text())
+		repo.Write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{"a", "b", "b/c", "internal/d", "e"}[i%5], i), text(60))
 	}
 	repo.Write("libs/tool/go.mod", []byte("module go.acme.test/Tool\n"))
 	repo.Commit("first")
 	repo.Git("tag", "tool-1.0.0")
 	for i := range 20 {
-		repo.Write(fmt.Sprintf("libs/tool/e/more%d.go", i), text())
+		repo.Write(fmt.Sprintf("libs/tool/e/more%d.go", i), text(60))
 	}
 	repo.Commit("second")
 	repo.Git("tag", "tool-1.1.0")

@@ -54,7 +54,7 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	}
 	o := applyOptions(opts)
 	o.refuseHosts("Goproxy")
-	h := newHandler("Goproxy", base, o, &git.Client{HTTP: o.httpClient(), DotGit: true})
+	h := newHandler("Goproxy", base, o, &git.Client{HTTP: o.httpClient()})
 	unsure := cfg.Tags == "" && cfg.Directory != ""
 	h.sources.unsure = unsure
 	h.route = func(r *http.Request) (route, bool) {

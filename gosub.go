@@ -44,7 +44,7 @@ func Gosub(base string, opts ...Option) http.Handler {
 	if err != nil {
 		panic(fmt.Errorf("vanity: Gosub: %w", err))
 	}
-	h := newHandler("Gosub", base, o, &git.Client{HTTP: client, DotGit: true})
+	h := newHandler("Gosub", base, o, &git.Client{HTTP: client})
 	h.named = true
 	escapedBase := h.escapedBase()
 	h.route = func(r *http.Request) (route, bool) {

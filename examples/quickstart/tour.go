@@ -249,7 +249,7 @@ func gosubStep(t *tour) error {
 		return err
 	}
 	if other, err := direct.download(domain + "/hello@v1.2.0"); err != nil || other != sum {
-		return errors.Join(err, fmt.Errorf("Gosub's zip has the sum %s, Goproxy's %s", sum, other))
+		return errors.Join(err, fmt.Errorf("the zip has the sum %s by Gosub, %s by Goproxy", sum, other))
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 type Client struct {
 	HTTP   *http.Client // for all but local repositories; if nil, http.DefaultClient
 	Limits Limits
-	DotGit bool // ask for PATH.git where the host knows no PATH
 
 	packs packCache
 
@@ -31,14 +30,15 @@ const (
 	maxRungs        = 1000
 )
 
-// Open names a repository: an http or https URL, or an absolute path. It does no I/O. The Repo remembers things: it
+// Open names a repository: an http or https URL, with or without the ".git" by which its host may know it, or an
+// absolute path. It does no I/O. The Repo remembers things: it
 // is best kept for later calls.
 func (c *Client) Open(name string) *Repo {
 	limits := c.Limits.withDefaults()
 	r := &Repo{client: c, name: name, limits: limits}
 	if u, err := url.Parse(name); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		r.host = u.Scheme + "://" + strings.ToLower(u.Host)
-		r.transport = newHTTPTransport(c.HTTP, name, limits.Stall, c.DotGit)
+		r.transport = newHTTPTransport(c.HTTP, name, limits.Stall)
 	} else {
 		r.host = name // its own configuration says what it allows
 		r.transport = &localTransport{dir: name, stall: limits.Stall}

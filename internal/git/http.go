@@ -25,14 +25,13 @@ const (
 type httpTransport struct {
 	client *http.Client
 	stall  time.Duration
-	dotGit bool   // ask again with .git where the host knows no repository without it
 	url    string // as it was given
 
 	mu   sync.Mutex
 	base string // after the redirects of the latest advertisement
 }
 
-func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration, dotGit bool) *httpTransport {
+func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration) *httpTransport {
 	if client == nil {
 		client = http.DefaultClient
 	}
@@ -40,7 +39,7 @@ func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration, d
 	follow := c.CheckRedirect
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error { return checkRedirect(follow, req, via) }
 	rawURL = strings.TrimSuffix(rawURL, "/")
-	return &httpTransport{client: &c, stall: stall, dotGit: dotGit, url: rawURL, base: rawURL}
+	return &httpTransport{client: &c, stall: stall, url: rawURL, base: rawURL}
 }
 
 // checkRedirect follows as git does by default (http.followRedirects=initial): the first request only, so that what
@@ -71,7 +70,7 @@ func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
 	// Always from the start: a redirect of last time may not hold any more.
 	body, err := t.advertiseAt(ctx, t.url)
 	var e *Error
-	if t.dotGit && errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(t.url, ".git") {
+	if errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(t.url, ".git") {
 		return t.advertiseAt(ctx, t.url+".git")
 	}
 	return body, err

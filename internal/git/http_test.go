@@ -102,17 +102,16 @@ func TestHTTPDotGit(t *testing.T) {
 	})
 	for _, tt := range []struct {
 		path     string
-		dotGit   bool
 		ok       bool
 		requests int
 	}{
-		{"/r", true, true, 3}, {"/r", false, false, 1}, {"/r.git", true, true, 2}, {"/r.git/", true, true, 2}, {"/absent", true, false, 2},
+		{"/r", true, 3}, {"/r.git", true, 2}, {"/r.git/", true, 2}, {"/absent", false, 2},
 	} {
 		server.Reset()
-		r := (&git.Client{HTTP: server.Client(), DotGit: tt.dotGit}).Open(server.URL + tt.path)
+		r := (&git.Client{HTTP: server.Client()}).Open(server.URL + tt.path)
 		refs, err := r.Refs(t.Context(), "refs/")
 		if ok := err == nil && len(refs) == 1; ok != tt.ok || !ok && !errors.Is(err, fs.ErrNotExist) || len(server.Requests()) != tt.requests {
-			t.Errorf("%s, %t: %v, %v, %d requests", tt.path, tt.dotGit, refs, err, len(server.Requests()))
+			t.Errorf("%s: %v, %v, %d requests", tt.path, refs, err, len(server.Requests()))
 		}
 	}
 }

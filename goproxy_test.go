@@ -1,6 +1,7 @@
 package vanity_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -634,4 +635,58 @@ func mustParse(t *testing.T, base, path string) *url.URL {
 	}
 	u.Opaque = path // as it stands, well-formed or not
 	return u
+}
+
+// TestModuleMajor checks that a module path with a major version means that one alone.
+func TestModuleMajor(t *testing.T) {
+	repo := gittest.New(t, acme)
+	cfg := at(toolConfig, repo.Dir)
+	cfg.Module = toolPath + "/v2"
+	base := serve(t, vanity.Goproxy("", cfg, quiet()))
+	for path, want := range map[string]int{
+		"/go.acme.test/!tool/v2/@v/list":        200,
+		"/go.acme.test/!tool/v2/@v/v2.0.0.zip":  200,
+		"/go.acme.test/!tool/@v/list":           404,
+		"/go.acme.test/!tool/v3/@v/list":        404,
+		"/go.acme.test/!tool/v2/v3/@v/list":     404,
+		"/go.acme.test/!tool/v2/sub/@v/list":    404,
+		"/go.acme.test/!tool/v2/@v/v1.0.0.info": 404,
+	} {
+		if status, _, body := get(t, base+path); status != want {
+			t.Errorf("%s: status %d, want %d: %s", path, status, want, body)
+		}
+	}
+}
+
+// TestClientLeaves checks that a client who leaves ends what was begun for him alone, and is no failure in the log.
+func TestClientLeaves(t *testing.T) {
+	repo := gittest.New(t, acme)
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	begun, ended := make(chan bool, 1), make(chan bool, 1)
+	server.Wrap(func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			begun <- true
+			<-r.Context().Done()
+			ended <- true
+		})
+	})
+	var log logged
+	base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), vanity.WithLogger(log.logger())))
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/go.acme.test/!tool/@v/list", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-begun
+		leave()
+	}()
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("an answer: %s", resp.Status)
+	}
+	<-ended
+	if text := log.text(); text != "" {
+		t.Errorf("log %q", text)
+	}
 }

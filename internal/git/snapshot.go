@@ -21,32 +21,28 @@ const (
 	rungWhole                // all of the commit
 )
 
-// commit is the request for a commit and what is best fetched along, for a directory depth levels down.
-func (r rung) commit(h Hash, depth int) fetchRequest {
-	req := fetchRequest{wants: []Hash{h}, deepen: true}
-	switch {
-	case r == rungCombine && depth > 0:
-		req.filter = fmt.Sprintf("combine:blob:none+tree:%d", depth)
-	case r == rungCombine || r == rungBlobless:
-		req.filter = "blob:none"
-	case r == rungLevels && depth > 0:
-		req.filter = "tree:0"
-	}
-	return req
-}
-
-// tree is the request for a tree that is missing, levels above the directory; 0 is the directory itself, or below.
-func (r rung) tree(h Hash, levels int) fetchRequest {
-	req := fetchRequest{wants: []Hash{h}}
+// filter keeps away what is not wanted of a commit or a tree that many levels above the directory; at 0, of the
+// directory itself, or below.
+func (r rung) filter(levels int) string {
 	switch {
 	case r == rungCombine && levels > 0:
-		req.filter = fmt.Sprintf("combine:blob:none+tree:%d", levels)
+		return fmt.Sprintf("combine:blob:none+tree:%d", levels)
 	case r == rungCombine || r == rungBlobless:
-		req.filter = "blob:none"
+		return "blob:none"
 	case r == rungLevels && levels > 0:
-		req.filter = "tree:0"
+		return "tree:0"
 	}
-	return req
+	return ""
+}
+
+// commit is the request for a commit and what is best fetched along, for a directory depth levels down.
+func (r rung) commit(h Hash, depth int) fetchRequest {
+	return fetchRequest{wants: []Hash{h}, deepen: true, filter: r.filter(depth)}
+}
+
+// trees is the request for trees that are missing, levels above the directory.
+func (r rung) trees(levels int, missing ...Hash) fetchRequest {
+	return fetchRequest{wants: missing, filter: r.filter(levels)}
 }
 
 // A Snapshot is one commit with the trees that lead to a directory, and all trees below it. Blobs come as they are
@@ -180,7 +176,7 @@ func (s *Snapshot) loadTrees(ctx context.Context) error {
 	}
 	for i := 0; ; i++ {
 		if s.pack(h) == nil {
-			if err := s.fetch(ctx, func(r rung) fetchRequest { return r.tree(h, depth-i) }); err != nil {
+			if err := s.fetch(ctx, func(r rung) fetchRequest { return r.trees(depth-i, h) }); err != nil {
 				return err
 			}
 		}
@@ -207,11 +203,7 @@ func (s *Snapshot) loadBelow(ctx context.Context, root Hash) error {
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		if err := s.fetch(ctx, func(r rung) fetchRequest {
-			req := r.tree(root, 0)
-			req.wants = missing
-			return req
-		}); err != nil {
+		if err := s.fetch(ctx, func(r rung) fetchRequest { return r.trees(0, missing...) }); err != nil {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func Parse(path string) (Request, error) {
 		}
 		return Request{Path: modPath, Kind: Latest}, nil
 	}
-	return Request{}, errors.New("not a path of the GOPROXY protocol")
+	return Request{}, errors.New("not a path of the GOPROXY protocol: a module path and /@v/ or /@latest are wanted")
 }
 
 // parseFile reads what follows /@v/: the list, or VERSION.EXT.
@@ -120,7 +120,7 @@ func unescapeVersion(escVersion string) (string, error) {
 		return "", upperCase("version", escVersion, right)
 	}
 	if strings.ContainsFunc(escVersion, func(r rune) bool { return r == '/' || r >= utf8.RuneSelf }) {
-		return "", fmt.Errorf("version %+.100q has a slash or a letter beyond ASCII: such a branch or tag can only be asked for by its commit's hash", escVersion)
+		return "", fmt.Errorf("version %+.100q has a slash or a letter beyond ASCII: a branch or tag of such a name can't be asked for", escVersion)
 	}
 	return "", malformed("version", escVersion, module.CheckFilePath)
 }

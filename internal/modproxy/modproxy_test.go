@@ -96,15 +96,15 @@ var failures = []struct{ path, want string }{
 	{"example.com/m/@v/v1.0.0.info/", noFile},
 	{"example.com/m/@v//@latest", noFile},
 	{"example.com/m/@v/v1.0.0/@v/list", noFile},
-	{"example.com/m/@v/m/@v/v1.0.0.info", "commit's hash"},
+	{"example.com/m/@v/m/@v/v1.0.0.info", "can't be asked for"},
 
 	// Versions.
 	{"example.com/m/@v/.info", `malformed version "": empty string`},
 	{"example.com/m/@v/...info", `malformed version "..": invalid path element`},
 	{"example.com/m/@v/v1..info", "trailing dot"},
-	{"example.com/m/@v/feature/x.info", "by its commit's hash"},
+	{"example.com/m/@v/feature/x.info", "can't be asked for"},
 	{"example.com/m/@v/caf\u00e9.info", `"caf\u00e9" has a slash or a letter beyond ASCII`},
-	{"example.com/m/@v/a\xff.info", "by its commit's hash"},
+	{"example.com/m/@v/a\xff.info", "can't be asked for"},
 	{"example.com/m/@v/a\nb.info", `"a\nb": invalid char '\n'`},
 	{"example.com/m/@v/a\x1b[31m.info", `"a\x1b[31m": invalid char '\x1b'`},
 	{"example.com/m/@v/con.info", "disallowed as path element"},
@@ -154,7 +154,7 @@ var failures = []struct{ path, want string }{
 	{"example.com/" + strings.Repeat("A", 1500) + "/@v/list", "upper-case"},
 	{"example.com/m/@v/" + strings.Repeat("a", 1500), noFile},
 	{"example.com/m/@v/" + strings.Repeat("a", 1500) + ".mod", "no canonical version"},
-	{"example.com/m/@v/" + strings.Repeat("\u00e9", 900) + ".info", "by its commit's hash"},
+	{"example.com/m/@v/" + strings.Repeat("\u00e9", 900) + ".info", "can't be asked for"},
 }
 
 func TestParseError(t *testing.T) {

@@ -177,7 +177,8 @@ func (m *Module) at(ctx context.Context, info *Info) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.root(ctx, commit)
+	r, err := m.root(ctx, commit)
+	return r, gone(info, err)
 }
 
 // retracted reports which versions the module takes back, as the go.mod of the given version says.

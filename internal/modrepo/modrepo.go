@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -33,6 +32,7 @@ type Repository interface {
 type Error struct {
 	Reason string // for whoever asks
 	Hint   string // for those who may know the repository: names of tags and directories; may be empty
+	Owner  bool   // it is for the server's owner to do something
 }
 
 func (e *Error) Error() string {
@@ -47,137 +47,6 @@ func (e *Error) Is(target error) bool { return target == fs.ErrNotExist }
 
 func notFound(format string, args ...any) error {
 	return &Error{Reason: fmt.Sprintf(format, args...)}
-}
-
-// TagsAge is how long a listing of tags is used for what comes after it. A tag that is not in it is asked for anew.
-const TagsAge = time.Minute
-
-// A Source is a directory of a repository and the pattern of its versions' tags. It is safe for concurrent use; its
-// fields must not change.
-type Source struct {
-	Repo      Repository
-	Directory string // slash-separated; empty for the root
-	TagPrefix string // what stands before a version's digits in its tag
-	TagSuffix string // and after them
-
-	// Unsure means that the pattern is a mere default. If the repository has tags by the go command's own pattern
-	// for the directory too, there is no telling which are meant, and nothing is served.
-	Unsure bool
-
-	lock  sync.Mutex // held while tags are listed: one listing serves all who wait
-	tags  map[string]git.Ref
-	since time.Time
-}
-
-// tag is the name of a version's tag.
-func (s *Source) tag(version string) string {
-	return s.TagPrefix + strings.TrimPrefix(version, "v") + s.TagSuffix
-}
-
-// version is the canonical version that a tag stands for, or empty.
-func (s *Source) version(tag string) string {
-	rest, ok := strings.CutPrefix(tag, s.TagPrefix)
-	rest, ok2 := strings.CutSuffix(rest, s.TagSuffix)
-	v := "v" + rest
-	if !ok || !ok2 || v != semver.Canonical(v) || module.IsPseudoVersion(v) {
-		return ""
-	}
-	return v
-}
-
-const tagsDir = "refs/tags/"
-
-// ownPrefixes is how the go command wants the tags of the directory to begin; the major version that ends DIR/vN is
-// no part of DIR for it.
-func (s *Source) ownPrefixes() []string {
-	prefixes := []string{tagsDir + s.Directory + "/v"}
-	if dir, major, ok := module.SplitPathVersion(s.Directory); ok && strings.HasPrefix(major, "/") {
-		prefixes = append(prefixes, tagsDir+dir+major+".")
-	}
-	return prefixes
-}
-
-// list gives the tags of all versions, by version, no older than a minute.
-func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if s.tags != nil && time.Since(s.since) < TagsAge {
-		return s.tags, nil
-	}
-	prefixes := []string{tagsDir + s.TagPrefix}
-	if s.Unsure {
-		prefixes = append(prefixes, s.ownPrefixes()...)
-	}
-	refs, err := s.Repo.Refs(ctx, prefixes...)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.checkSure(refs); err != nil {
-		return nil, err
-	}
-	tags := make(map[string]git.Ref)
-	for _, ref := range refs {
-		if v := s.version(strings.TrimPrefix(ref.Name, tagsDir)); v != "" {
-			tags[v] = ref
-		}
-	}
-	s.tags, s.since = tags, time.Now()
-	return tags, nil
-}
-
-// checkSure refuses to guess between two patterns: the wrong guess would be a checksum for ever.
-func (s *Source) checkSure(refs []git.Ref) error {
-	if !s.Unsure {
-		return nil
-	}
-	for _, prefix := range s.ownPrefixes() {
-		for _, ref := range refs {
-			if !strings.HasPrefix(ref.Name, prefix) || !semver.IsValid(ref.Name[strings.LastIndexByte(prefix, '/')+1:]) {
-				continue
-			}
-			return &Error{
-				Reason: `the repository has tags DIR/v*, DIR being the module's directory, and may have tags v* of its own: ` +
-					`the owner of this server must say which are meant, by Config.Tags "DIR/v*" or "v*"`,
-				Hint: fmt.Sprintf("tag %.200q, Config.Directory %q", strings.TrimPrefix(ref.Name, tagsDir), s.Directory),
-			}
-		}
-	}
-	return nil
-}
-
-// find gives a version's tag: from the listing if there is a fresh one that has it, else by asking for it alone.
-func (s *Source) find(ctx context.Context, version string) (git.Ref, error) {
-	if ref, ok := s.known(version); ok {
-		return ref, nil
-	}
-	name := tagsDir + s.tag(version)
-	prefixes := []string{name}
-	if s.Unsure {
-		prefixes = append(prefixes, s.ownPrefixes()...)
-	}
-	refs, err := s.Repo.Refs(ctx, prefixes...)
-	if err != nil {
-		return git.Ref{}, err
-	}
-	if err := s.checkSure(refs); err != nil {
-		return git.Ref{}, err
-	}
-	for _, ref := range refs {
-		if ref.Name == name && !ref.Hash.IsZero() {
-			return ref, nil
-		}
-	}
-	return git.Ref{}, &Error{Reason: "unknown version", Hint: fmt.Sprintf("the repository has no tag %q", s.tag(version))}
-}
-
-func (s *Source) known(version string) (git.Ref, bool) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if time.Since(s.since) >= TagsAge {
-		return git.Ref{}, false
-	}
-	ref, ok := s.tags[version]
-	return ref, ok
 }
 
 // A Module is a module path served from a source. It is safe for concurrent use.
@@ -287,7 +156,7 @@ func (m *Module) origin(ref git.Ref) *Origin {
 func (m *Module) checkVersion(version string) error {
 	switch {
 	case version != module.CanonicalVersion(version):
-		return notFound("%q is no canonical version: queries by branch, tag or commit are not answered here", version)
+		return notFound("this is no canonical version, and queries by branch, tag or commit are not answered here: ask for a version that has a tag")
 	case module.IsPseudoVersion(version):
 		return notFound("pseudo-versions are not served here: ask for a version that has a tag")
 	case strings.HasSuffix(version, "+incompatible"):
@@ -299,6 +168,15 @@ func (m *Module) checkVersion(version string) error {
 	return nil
 }
 
+// NoVersions is the error of who can do nothing with an empty list.
+func (m *Module) NoVersions() error {
+	return &Error{
+		Reason: "the module has no versions: none of the repository's tags fits",
+		Hint:   fmt.Sprintf("tags such as %q are wanted, as versions of %s", m.source.tag("1.2.3"), m.path),
+		Owner:  m.pathMajor == "", // it is usual to ask for a next major version that isn't there
+	}
+}
+
 // Latest is the highest release that is not retracted, or the highest pre-release if there is none.
 func (m *Module) Latest(ctx context.Context) (*Info, error) {
 	list, err := m.Versions(ctx)
@@ -306,7 +184,7 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, notFound("the module has no versions: none of the repository's tags fits")
+		return nil, m.NoVersions()
 	}
 	retracted, err := m.retracted(ctx, highest(list))
 	if err != nil {
@@ -322,6 +200,24 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 		return nil, notFound("all versions of the module are retracted")
 	}
 	return m.Stat(ctx, highest(kept))
+}
+
+// A GoneError says that the commit which a version was first served from is no longer in the repository. It is no
+// absence: the version is there, but can't be had.
+type GoneError struct {
+	Commit string
+	Err    error
+}
+
+func (e *GoneError) Error() string { return "commit " + e.Commit + " is gone: " + e.Err.Error() }
+
+// gone tells what went missing since the info was made from what was never there.
+func gone(info *Info, err error) error {
+	var host *git.Error
+	if errors.As(err, &host) && host.Kind == git.Missing {
+		return &GoneError{info.Origin.Hash, err}
+	}
+	return err
 }
 
 // isNotExist is the one question of what isn't there.

@@ -40,7 +40,7 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 		blobs[i] = f.entry.Hash
 	}
 	if err := r.snapshot.Load(ctx, blobs); err != nil {
-		return err
+		return gone(info, err)
 	}
 	if err := sizes(r.snapshot, wanted); err != nil {
 		return err

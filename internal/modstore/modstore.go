@@ -24,25 +24,35 @@ const Forever = time.Duration(1<<63 - 1)
 
 // Bounds of what a store keeps. An answer larger than maxEntry is made anew each time.
 const (
-	maxTotal = 64 << 20
+	maxLarge = 48 << 20 // in all
+	maxSmall = 16 << 20 // in all, of those up to small
+	small    = 16 << 10
 	maxEntry = 16 << 20
 	perEntry = 500 // what an entry takes besides its name and content
 )
 
-// A Store keeps the answers used last, 64 MiB of them at most, in memory or in temporary files without a name. It is
-// safe for concurrent use. The zero value is ready.
+// A Store keeps the answers used last, 64 MiB of them at most, in memory or in temporary files without a name. Small
+// answers have a room of their own, so that zips never displace the infos that say what they are made of. It is safe
+// for concurrent use. The zero value is ready.
 type Store struct {
 	Timeout time.Duration // for making one answer; zero for none
 
 	mu      sync.Mutex
 	entries map[string]*list.Element
-	recent  list.List // of *entry; the front was used last
-	size    int64
+	small   shelf
+	large   shelf
 	flights map[string]*flight
+}
+
+// A shelf keeps entries of a sort.
+type shelf struct {
+	recent list.List // of *entry; the front was used last
+	size   int64
 }
 
 // An entry is a kept answer.
 type entry struct {
+	shelf   *shelf
 	name    string
 	content *content
 	made    time.Time
@@ -191,7 +201,7 @@ func (s *Store) kept(name string, fresh time.Duration) *Content {
 	if time.Since(e.made) >= fresh {
 		return nil
 	}
-	s.recent.MoveToFront(el)
+	e.shelf.recent.MoveToFront(el)
 	return e.content.open()
 }
 
@@ -269,24 +279,29 @@ func (s *Store) keep(name string, c *content) {
 	if old := s.entries[name]; old != nil {
 		s.drop(old)
 	}
-	if c.spool.Size() > maxEntry {
+	on, most := &s.large, int64(maxLarge)
+	switch size := c.spool.Size(); {
+	case size > maxEntry:
 		return
+	case size <= small:
+		on, most = &s.small, maxSmall
 	}
 	if s.entries == nil {
 		s.entries = make(map[string]*list.Element)
 	}
 	c.hold()
-	s.entries[name] = s.recent.PushFront(&entry{name: name, content: c, made: time.Now()})
-	for s.size += cost(name, c); s.size > maxTotal; {
-		s.drop(s.recent.Back())
+	s.entries[name] = on.recent.PushFront(&entry{shelf: on, name: name, content: c, made: time.Now()})
+	for on.size += cost(name, c); on.size > most; {
+		s.drop(on.recent.Back())
 	}
 }
 
 func cost(name string, c *content) int64 { return perEntry + int64(len(name)) + c.spool.Size() }
 
 func (s *Store) drop(el *list.Element) {
-	e := s.recent.Remove(el).(*entry)
+	e := el.Value.(*entry)
+	e.shelf.recent.Remove(el)
 	delete(s.entries, e.name)
-	s.size -= cost(e.name, e.content)
+	e.shelf.size -= cost(e.name, e.content)
 	e.content.release()
 }

@@ -378,22 +378,22 @@ func TestBounds(t *testing.T) {
 			}
 		}
 	}
-	for i := range 510 { // 64 MiB, less two entries, with what they take besides their bytes
+	for i := range 382 { // 48 MiB, less two entries, with what they take besides their bytes
 		keep(t, &s, fmt.Sprint(i), sized(128*kib, 'x'))
 	}
-	checkKept(true, 509, 0) // and 1 is now the one used least
-	keep(t, &s, "510", sized(100*kib, 'x'))
+	checkKept(true, 381, 0) // and 1 is now the one used least
+	keep(t, &s, "382", sized(100*kib, 'x'))
 	checkKept(false, 1)
-	checkKept(true, 0, 2, 510)
+	checkKept(true, 0, 2, 382)
 
 	// One that is too large is given, not kept, and pushes nothing out but the older one of its name.
 	large := strings.Repeat("x", 16*mib+1)
 	want(t, &s, "large", modstore.Forever, sized(len(large), 'x'), large)
-	if _, err := get(t, &s, "510", 0, sized(len(large), 'x')); err != nil {
+	if _, err := get(t, &s, "382", 0, sized(len(large), 'x')); err != nil {
 		t.Fatal(err)
 	}
-	checkKept(false, 510)
-	checkKept(true, 3, 0, 509)
+	checkKept(false, 382)
+	checkKept(true, 3, 0, 381)
 	if isKept(t, &s, "large") {
 		t.Error("the large one is kept")
 	}
@@ -404,14 +404,24 @@ func TestBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	checkKept(true, 4, 5, 6, 0, 509)
+	checkKept(true, 4, 5, 6, 0, 381)
 
 	// The largest that is kept takes the place of as many as it must.
 	keep(t, &s, "largest", sized(16*mib, 'x'))
-	checkKept(true, 509, 3, 0)
+	checkKept(true, 381, 3, 0)
 	checkKept(false, 7, 100)
 	if !isKept(t, &s, "largest") {
 		t.Error("the largest isn't kept")
+	}
+
+	// Small answers have a room of their own: however much else there is, the first of them stays.
+	keep(t, &s, "small", sized(kib, 'x'))
+	for i := range 800 {
+		keep(t, &s, fmt.Sprint("more", i), sized(128*kib, 'x'))
+	}
+	checkKept(false, 0, 3, 381)
+	if !isKept(t, &s, "small") {
+		t.Error("the small one isn't kept")
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -55,8 +54,7 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Goproxy")
 	h := newHandler("Goproxy", base, o, &git.Client{HTTP: o.httpClient()})
-	unsure := cfg.Tags == "" && cfg.Directory != ""
-	h.sources.unsure = unsure
+	h.sources.unsure = cfg.Tags == "" && cfg.Directory != ""
 	h.route = func(r *http.Request) (route, bool) {
 		path, ok := cutBase(r.URL.Path, h.base)
 		return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, nil }}, ok
@@ -257,6 +255,9 @@ func writeList(ctx context.Context, m *modrepo.Module, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 { // would be taken for a module without tags, whose @latest is a pseudo-version
+		return m.NoVersions()
+	}
 	var b bytes.Buffer
 	for _, v := range list {
 		fmt.Fprintln(&b, v)
@@ -339,8 +340,11 @@ func errorReply(err error, named bool) reply.Reply {
 		text = re.subject + ": "
 	}
 	var absent *modrepo.Error
+	var gone *modrepo.GoneError
 	var host *git.Error
 	switch {
+	case errors.As(err, &gone):
+		return reply.Message(http.StatusBadGateway, reply.Never, "%scommit %s, which the version was first served from, is no longer in its repository; only the repository's owner can bring it back", text, gone.Commit)
 	case errors.As(err, &absent):
 		text += absent.Reason
 		if named && absent.Hint != "" {
@@ -354,7 +358,7 @@ func errorReply(err error, named bool) reply.Reply {
 	case errors.Is(err, context.DeadlineExceeded):
 		return reply.Message(http.StatusGatewayTimeout, reply.Never, "%sthe git host did not answer in time; try again later", text)
 	}
-	return reply.Message(http.StatusInternalServerError, reply.Never, "internal server error")
+	return reply.Message(http.StatusInternalServerError, reply.Never, "internal server error; the owner of this server finds the cause in its log")
 }
 
 // Times after which to try again, where the host doesn't say.
@@ -365,16 +369,16 @@ const (
 
 // hostReply says what is wrong with the git host, and with whom that lies.
 func hostReply(e *git.Error, text string) reply.Reply {
-	message := func(status int, caching, format string) reply.Reply {
-		rp := reply.Message(status, caching, "%s"+format, text)
+	message := func(status int, caching, what string) reply.Reply {
+		rp := reply.Message(status, caching, "%s%s", text, what)
 		rp.RetryAfter = e.RetryAfter
 		return rp
 	}
 	switch e.Kind {
 	case git.Missing:
-		return message(http.StatusNotFound, reply.Brief, "not found: its git host has no such repository, or no longer has this version's commit")
+		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthere is no such repository", text)
 	case git.Denied:
-		return message(http.StatusNotFound, reply.Brief, "not found, or private: its git host asks for credentials, and this server has none for it")
+		return reply.Message(http.StatusNotFound, reply.Brief, "not found, or private: %sthe git host asks for credentials, and this server has none for it", text)
 	case git.Limited:
 		rp := message(http.StatusTooManyRequests, reply.Never, "the git host limits the rate of requests; try again later")
 		rp.RetryAfter = max(rp.RetryAfter, retryLimited)
@@ -393,16 +397,28 @@ func hostReply(e *git.Error, text string) reply.Reply {
 
 // report logs a failure, by whose it is.
 func (h *handler) report(r *http.Request, status int, err error) {
-	level := slog.LevelDebug
-	switch {
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		return // nobody failed
-	case status == http.StatusInternalServerError:
-		level = slog.LevelError
-	case status > http.StatusInternalServerError || status == http.StatusTooManyRequests:
-		level = slog.LevelWarn
 	}
-	h.log().Log(r.Context(), level, "vanity: request failed", "path", r.URL.Path, "status", status, "err", err)
+	h.log().Log(r.Context(), h.level(status, err), "vanity: request failed", "path", r.URL.Path, "status", status, "err", err)
+}
+
+// level tells what the owner must know from what only a caller got wrong. Where the owner named the repository, it is
+// for him to mend what is wrong with that.
+func (h *handler) level(status int, err error) slog.Level {
+	var absent *modrepo.Error
+	var host *git.Error
+	switch {
+	case status == http.StatusInternalServerError:
+		return slog.LevelError
+	case status > http.StatusInternalServerError || status == http.StatusTooManyRequests:
+		return slog.LevelWarn
+	case h.named:
+		return slog.LevelDebug
+	case errors.As(err, &host), errors.As(err, &absent) && absent.Owner:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // httpClient gives the client to reach hosts with.
@@ -412,6 +428,3 @@ func (o *options) httpClient() *http.Client {
 	}
 	return &http.Client{}
 }
-
-// escapedBase is the base as it stands in an escaped path.
-func (h *handler) escapedBase() string { return (&url.URL{Path: h.base}).EscapedPath() }

@@ -124,7 +124,7 @@ func TestGoproxyProtocol(t *testing.T) {
 	}{
 		{"/@v/list", 200, "text/plain; charset=utf-8", minute, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
 		{"/v2/@v/list", 200, "text/plain; charset=utf-8", minute, "v2.0.0\n"},
-		{"/v3/@v/list", 200, "text/plain; charset=utf-8", minute, ""},
+		{"/v3/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module has no versions: none of the repository's tags fits\n"},
 		{"/@latest", 200, "application/json", minute, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.1.0.info", 200, "application/json", year, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.0.0.info", 200, "application/json", year, info("v1.0.0", "tool-1.0.0", "")},
@@ -136,7 +136,7 @@ func TestGoproxyProtocol(t *testing.T) {
 		{"/@v/v1.9.9.zip", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v1.9.9: unknown version\n"},
 		{"/v3/@latest", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module has no versions: none of the repository's tags fits\n"},
 		{"/@v/v2.0.0+incompatible.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v2.0.0+incompatible: +incompatible versions are not served here\n"},
-		{"/@v/main.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@main: \"main\" is no canonical version: queries by branch, tag or commit are not answered here\n"},
+		{"/@v/main.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@main: this is no canonical version, and queries by branch, tag or commit are not answered here: ask for a version that has a tag\n"},
 		{"/@v/v0.0.0-20240101000000-0123456789ab.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v0.0.0-20240101000000-0123456789ab: pseudo-versions are not served here: ask for a version that has a tag\n"},
 		{"/@v/v1.0.0.tar", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/@v/list/", 404, "text/plain; charset=utf-8", minute, ""},
@@ -655,6 +655,76 @@ func TestModuleMajor(t *testing.T) {
 		if status, _, body := get(t, base+path); status != want {
 			t.Errorf("%s: status %d, want %d: %s", path, status, want, body)
 		}
+	}
+}
+
+// TestOwnerIsTold checks that what only the owner can mend is in his log, and what callers get wrong is not.
+func TestOwnerIsTold(t *testing.T) {
+	repo := gittest.New(t, acme)
+	repo.Git("tag", "libs/tool/v1.5.0")
+	tagless := gittest.New(t, "commit one")
+	for _, tt := range []struct {
+		name  string
+		cfg   vanity.Config
+		path  string
+		level string
+	}{
+		{"no repository", at(toolConfig, filepath.Join(t.TempDir(), "none")), "/go.acme.test/!tool/@v/list", "WARN"},
+		{"unsure tags", vanity.Config{URL: repo.Dir, Module: toolPath, Directory: "libs/tool"}, "/go.acme.test/!tool/@v/list", "WARN"},
+		{"tags that fit nothing", at(toolConfig, tagless.Dir), "/go.acme.test/!tool/@v/list", "WARN"},
+		{"a next major version", at(toolConfig, repo.Dir), "/go.acme.test/!tool/v3/@v/list", "DEBUG"},
+		{"an unknown version", at(toolConfig, repo.Dir), "/go.acme.test/!tool/@v/v1.9.9.info", "DEBUG"},
+		{"another module", at(toolConfig, repo.Dir), "/go.acme.test/@v/list", "DEBUG"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log logged
+			base := serve(t, vanity.Goproxy("", tt.cfg, vanity.WithLogger(log.logger())))
+			status, _, _ := get(t, base+tt.path)
+			if text := log.text(); status != 404 || !strings.Contains(text, "level="+tt.level) || strings.Count(text, "\n") != 1 {
+				t.Errorf("status %d, log %q, want one line of level %s", status, text, tt.level)
+			}
+		})
+	}
+}
+
+// TestHungListing checks that many who ask for a repository whose host says nothing wait once, not one after the other.
+func TestHungListing(t *testing.T) {
+	repo := gittest.New(t, acme)
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	server.Wrap(gittest.Hang())
+	client := server.Client()
+	client.Timeout = time.Second
+	cfg := at(toolConfig, server.URL+"/acme/mono")
+	cfg.Module = ""
+	base := serve(t, vanity.Goproxy("", cfg, vanity.WithClient(client), quiet()))
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if status, _, body := get(t, fmt.Sprintf("%s/go.acme.test/m%d/@v/list", base, i)); status != 504 {
+				t.Errorf("status %d, %s", status, body)
+			}
+		})
+	}
+	wg.Wait()
+	// Each listing that is begun asks the host once, and those who wait share it: 20 in turn would be 20.
+	if n := len(server.Requests()); n > 5 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestGoneCommit checks that a version whose commit was removed after it was first served is a failure, not an absence.
+func TestGoneCommit(t *testing.T) {
+	repo, other := gittest.New(t, acme), gittest.New(t, "commit another")
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), quiet())) + "/go.acme.test/!tool/@v/v1.0.0"
+	if status, _, _ := get(t, base+".info"); status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	replaced := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": other})
+	server.Wrap(func(http.Handler) http.Handler { return replaced.Handler() })
+	status, header, body := get(t, base+".zip")
+	if commit := repo.Git("rev-parse", "tool-1.0.0"); status != 502 || !strings.Contains(body, commit) || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("status %d, %q", status, body)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/guard"
@@ -46,15 +47,30 @@ func Gosub(base string, opts ...Option) http.Handler {
 	}
 	h := newHandler("Gosub", base, o, &git.Client{HTTP: client})
 	h.named = true
-	escapedBase := h.escapedBase()
 	h.route = func(r *http.Request) (route, bool) {
-		rest, ok := cutBase(r.URL.EscapedPath(), escapedBase)
+		rest, ok := cutEscapedBase(r.URL.EscapedPath(), h.base)
 		if !ok {
 			return route{}, false
 		}
 		return gosubRoute(rest, hosts), true
 	}
 	return h
+}
+
+// cutEscapedBase is cutBase for an escaped path: an escape makes no difference in the base, and has a meaning behind
+// it.
+func cutEscapedBase(path, base string) (string, bool) {
+	for elem := range strings.SplitSeq(strings.TrimPrefix(base, "/"), "/") {
+		if base == "" {
+			break
+		}
+		escaped, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if got, err := url.PathUnescape(escaped); !ok || err != nil || got != elem || path[0] != '/' {
+			return "", false
+		}
+		path = "/" + rest
+	}
+	return strings.CutPrefix(path, "/")
 }
 
 // gosubRoute reads what follows the base. What is wrong with it is said when the request turns out to be one of the
@@ -67,11 +83,10 @@ func gosubRoute(escaped string, hosts []string) route {
 		err = checkRepoHost(cfg.URL, hosts)
 	}
 	path, unescapeErr := url.PathUnescape(strings.TrimPrefix(escaped[len(used):], "/"))
-	return route{
-		path:    path,
-		resolve: func(context.Context, string) (Config, error) { return cfg, nil },
-		err:     errors.Join(err, unescapeErr), // the latter can't be: net/http has parsed the path
+	if err == nil {
+		err = unescapeErr
 	}
+	return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, nil }, err: err}
 }
 
 // defaultHosts are served if nobody says otherwise.
@@ -87,8 +102,7 @@ func gosubHosts(hosts []string) ([]string, error) {
 	}
 	var clean []string
 	for _, host := range hosts {
-		u, err := url.Parse("https://" + host + "/")
-		if err != nil || u.Host != host || u.Port() != "" || host == "" || strings.HasSuffix(host, ":") {
+		if !validName(host) {
 			return nil, fmt.Errorf("WithHosts: %q is no host name; write it as in git.example.com, without scheme, port or path", host)
 		}
 		clean = append(clean, strings.ToLower(host))
@@ -131,7 +145,7 @@ func guardedClient(o *options, hosts []string) (*http.Client, error) {
 		return &client, nil
 	}
 	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
+		client.Transport = plainTransport()
 	}
 	t, ok := client.Transport.(*http.Transport)
 	if !ok {
@@ -146,3 +160,11 @@ func guardedClient(o *options, hosts []string) (*http.Client, error) {
 }
 
 const maxRedirects = 10
+
+// plainTransport is the default one, or a new one if the program has put something else in its place.
+func plainTransport() *http.Transport {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t
+	}
+	return &http.Transport{ForceAttemptHTTP2: true, MaxIdleConns: 100, ExpectContinueTimeout: time.Second}
+}

@@ -55,6 +55,32 @@ func TestGosubRequests(t *testing.T) {
 	}
 }
 
+// TestGosubBase checks that the base is found however a client writes it.
+func TestGosubBase(t *testing.T) {
+	repo := gittest.New(t, acme)
+	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	const rest = "/git.acme.test/acme/mono:d=libs%2Ftool&p=tool-;/go.acme.test/!tool/@v/list"
+	for _, tt := range []struct {
+		base, path string
+		status     int
+	}{
+		{"/(go)", "/(go)" + rest, 200},
+		{"/(go)", "/%28go%29" + rest, 200},
+		{"/a b/é", "/a%20b/%C3%A9" + rest, 200},
+		{"/go", "/%67o" + rest, 200},
+		{"", rest, 200},
+		{"/a/go", "/a%2Fgo" + rest, 299},
+		{"/go", "/gopher" + rest, 299},
+		{"/go", rest, 299},
+	} {
+		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(299) })
+		base := serve(t, vanity.Gosub(tt.base, append(trusting(server), vanity.WithNext(next))...))
+		if status, _, body := get(t, base+tt.path); status != tt.status {
+			t.Errorf("base %q, %s: status %d, want %d: %s", tt.base, tt.path, status, tt.status, body)
+		}
+	}
+}
+
 // TestGosubSubpackage checks what gosub gets wrong: without a module path in the spec, a package below the module
 // must not look like one.
 func TestGosubSubpackage(t *testing.T) {
@@ -95,7 +121,7 @@ func TestGosubGuard(t *testing.T) {
 		}
 	}()
 	for _, host := range []string{"localhost", "127.0.0.1", "localhost.localdomain"} {
-		h := vanity.Gosub("", vanity.WithHosts(host), quiet())
+		h := vanity.Gosub("", vanity.WithHosts(host), quiet(), vanity.WithTrustedClient(nil)) // nil is none, and lifts no guard
 		base := serve(t, h)
 		if status, _, body := get(t, base+"/"+host+"/o/r;/go.acme.test/x/@v/list"); status != 502 || !strings.Contains(body, "could not be reached") {
 			t.Errorf("%s: status %d, %q", host, status, body)
@@ -169,6 +195,8 @@ func TestConstructorPanics(t *testing.T) {
 		{"Gosub with no hosts", func() { vanity.Gosub("", vanity.WithHosts()) }, []string{"vanity: Gosub: WithHosts"}},
 		{"Gosub with a URL for a host", func() { vanity.Gosub("", vanity.WithHosts("https://github.com")) }, []string{"vanity: Gosub: WithHosts", `"https://github.com"`}},
 		{"Gosub with a port", func() { vanity.Gosub("", vanity.WithHosts("github.com:8080")) }, []string{"vanity: Gosub: WithHosts", `"github.com:8080"`}},
+		{"Gosub with an address", func() { vanity.Gosub("", vanity.WithHosts("[::1]")) }, []string{"vanity: Gosub: WithHosts", `"[::1]"`}},
+		{"Gosub with a wildcard", func() { vanity.Gosub("", vanity.WithHosts("*.acme.test")) }, []string{"vanity: Gosub: WithHosts"}},
 		{"Gosub with a RoundTripper of the owner's", func() {
 			vanity.Gosub("", vanity.WithClient(&http.Client{Transport: roundTripper{http.DefaultTransport}}))
 		}, []string{"vanity: Gosub", "roundTripper", "WithTrustedClient"}},

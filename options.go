@@ -22,23 +22,25 @@ type options struct {
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
-// request of the protocol (see [Goproxy]), or for [Meta] a path below no import. If it is not given, that is
-// answered with 404.
+// request of the protocol (see [Goproxy]), or for [Meta] a path below no import. If it is nil or not given, that is
+// answered with 404. A catch-all page with status 200 there hides a base that doesn't fit the mount: try once.
 func WithNext(next http.Handler) Option {
 	return func(o *options) { o.next = next }
 }
 
-// WithClient names the client that reaches git hosts; if it is not given, one made for the purpose is used, with
-// time limits of its own. The client is never changed. [Gosub] works with a copy of it, see there; [Meta] makes no
-// requests and ignores it.
+// WithClient names the client that reaches git hosts; if it is nil or not given, one with [http.DefaultTransport].
+// Hosts that say nothing for 30 seconds are given up whatever its time limits; a transport of one's own should limit
+// the time of TLS handshakes besides. The client is never changed. [Gosub] works with a guarded copy, see there; [Meta]
+// makes no requests and ignores it.
 func WithClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, false }
 }
 
-// WithTrustedClient is [WithClient] for an owner who guards the client himself: [Gosub] uses it as it is, without
-// checking the addresses that it connects to. Give it only a client that can't reach what strangers must not reach.
+// WithTrustedClient is [WithClient] for an owner who guards the client himself: [Gosub] uses its Transport as it is,
+// without checking the addresses that it connects to. Give it only a client that can't reach what strangers must not
+// reach.
 func WithTrustedClient(client *http.Client) Option {
-	return func(o *options) { o.client, o.trusted = client, true }
+	return func(o *options) { o.client, o.trusted = client, client != nil }
 }
 
 // WithHosts names the hosts whose repositories [Gosub] serves, as host names without a port, in place of github.com.
@@ -48,8 +50,9 @@ func WithHosts(hosts ...string) Option {
 }
 
 // WithLogger names the logger for what the owner must know; if it is not given, [slog.Default] at the time of the
-// event. Failures of the git host are logged at warning level, our own at error level, and each handler logs at
-// most one line for a request.
+// event. Faults of this machine are logged at error level; failures of the git host, and what else the owner must
+// mend (a repository that isn't there, a pattern that no tag fits), at warning level; what is only not there at debug
+// level. There is one line at most for a request.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
 }

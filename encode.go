@@ -32,7 +32,8 @@ type Config struct {
 	Directory string
 
 	// Tags is the pattern of version tags, with one "*" that stands for the version without its "v": "tool-*" for
-	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*".
+	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; for [Goproxy] with a Directory only if
+	// there is no doubt, see there.
 	Tags string
 }
 

@@ -73,10 +73,8 @@ func ExampleSite_Validate() {
 			"tool": {Repo: "https://git.acme.dev/tool"},
 		},
 	}
-	for fault := range strings.SplitSeq(site.Validate().Error(), "; ") {
-		fmt.Println(fault)
-	}
+	fmt.Println(site.Validate())
 	// Output:
 	// vanity: site: host: "go.acme.dev:443" has a port: the go command refuses import paths with a port
-	// paths["tool"]: vcs: missing: it can't be told from a repository at git.acme.dev
+	// vanity: site: paths["tool"]: vcs: missing: it can't be told from a repository at git.acme.dev
 }

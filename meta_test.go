@@ -844,16 +844,19 @@ func TestSiteValidateAllFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("no fault found")
 	}
-	const want = `vanity: site: host: missing: the import paths begin with it; cache_max_age: -5 is negative; ` +
-		`paths["a//b"]: double slash; ` +
-		`paths["b"]: repo: the scheme "file" is none of https, http, ssh, git+ssh, git; ` +
-		`paths["b"]: vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod; ` +
-		`paths["b"]: directory: begins with a slash; ` +
-		`paths["b"]: tags: "x" must have exactly one "*", for the version without its "v"; ` +
-		`paths["b"]: proxy: is not an absolute URL: scheme://host/path, the scheme one of https, http; ` +
-		`paths["b"]: display: has 1 fields, not 3 (home, directory, file); ` +
-		`paths["c"]: repo: missing, and so is proxy: one of the two must say where the code is`
-	if diff := cmp.Diff(strings.Split(want, "; "), strings.Split(err.Error(), "; ")); diff != "" {
+	want := []string{
+		`vanity: site: host: missing: the import paths begin with it`,
+		`vanity: site: cache_max_age: -5 is negative`,
+		`vanity: site: paths["a//b"]: double slash`,
+		`vanity: site: paths["b"]: repo: the scheme "file" is none of https, http, ssh, git+ssh, git`,
+		`vanity: site: paths["b"]: vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
+		`vanity: site: paths["b"]: directory: begins with a slash`,
+		`vanity: site: paths["b"]: tags: "x" must have exactly one "*", for the version without its "v"`,
+		`vanity: site: paths["b"]: proxy: is not an absolute URL: scheme://host/path, the scheme one of https, http`,
+		`vanity: site: paths["b"]: display: has 1 fields, not 3 (home, directory, file)`,
+		`vanity: site: paths["c"]: repo: missing, and so is proxy: one of the two must say where the code is`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -41,8 +41,11 @@
 // A version is a tag. The pattern Tags has one "*", which stands for the version without its "v": by "tool-*", the tag
 // tool-1.2.0 is v1.2.0. Tags whose version is not canonical (tool-1, tool-01.2.0, tool-1.2.0+meta) or looks like a
 // pseudo-version are none. A path without a major version suffix has the versions v0 and v1, a path that ends in /v2
-// the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must say so. Pre-releases are listed,
-// and so are retracted versions, which are never the latest.
+// the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must be of that major version. Where
+// Config.Module is set, no more of the path is compared here, as in the go command, so that a fork can stand in for the
+// original; whoever requires it without a replace directive is told by his own go command if the path is another. A
+// repository's root without go.mod is served with the one that the go command makes up, if Config.Module is set.
+// Pre-releases are listed, and so are retracted versions, which are never the latest.
 //
 // Not served are, for now: queries by branch or commit, pseudo-versions, +incompatible versions, and modules that the
 // repository's .gitattributes would convert on their way out (eol=crlf, ident, working-tree-encoding). Such requests
@@ -55,24 +58,29 @@
 // a subdirectory without LICENSE has that of the repository's root, export-ignore has no effect. What the go command
 // refuses, because of a file's name or the module's size, is refused here.
 //
-// Within a process's life, a version stays the commit that it was when it was first served, also if its tag moves.
-// The answers used last are kept, up to 64 MiB of them for a handler and 16 MiB for one; in temporary files beyond
-// 128 KiB, which have no name where the system allows it, or are gone a minute after their last use.
+// A version stays the commit that it was when it was first served, also if its tag moves, as long as its info is kept.
+// The answers used last are, up to 64 MiB for a handler, of which 16 MiB are for small ones alone: the infos of some
+// twenty thousand versions. An answer of more than 16 MiB is made anew for each request. What was fetched from git
+// hosts is kept for a minute after its last use, up to 256 MiB. Beyond 128 KiB, all that is in temporary files (see
+// [os.TempDir]), which have no name where the system allows that.
 //
 // # Answers
 //
 //	200  the file; a version's may be cached for a year, list and latest for a minute
-//	404  there is no such module, version or repository; or the repository is private
+//	404  there is no such module, version or repository, or it can't be a module; or the repository is private
 //	405  the method is neither GET nor HEAD
 //	429  the git host limits the rate of requests
 //	500  a fault of this machine, such as a full disk
-//	502  the git host can't be reached, or answers what can't be used
+//	502  the git host can't be reached, or answers what can't be used; or a version's commit is gone from it
 //	503  the git host is out of service
 //	504  the git host doesn't answer in time
 //
+// Ranges and conditional requests have their usual answers. A 404 may be cached for a minute, a failure never.
+//
 // The go command takes 404 as "ask the next one" and everything else as a reason to stop, and shows the text, which is
-// one line that says who must do what. It names paths and addresses of the server never, and the repository only to
-// callers of Gosub, who have named it themselves. The log has the whole: see [WithLogger].
+// one line that says who must do what. It names paths and addresses of the server never, and directories and tags of
+// the repository only to callers of Gosub, who have named it themselves; but the info of a version says to everyone
+// where it comes from, as the go command's own does. The log has the whole: see [WithLogger].
 //
 // # Git hosts
 //
@@ -81,9 +89,9 @@
 // fewer, however large its repository is. No credentials are sent. A repository on the same machine, named by an
 // absolute path, is read through "git upload-pack".
 //
-// What a host sends is bounded: a pack to 1 GiB and a million objects, a module zip to 500 MiB, go.mod and LICENSE to
-// 16 MiB (as the go command has it), a listing to a million refs, silence to 30 seconds, and the making of one answer
-// to 10 minutes. What is more than that is answered with 502. Each object is checked against its name.
+// What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
+// refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at
+// most 500 MiB, go.mod and LICENSE 16 MiB, as the go command has it (404). Each object is checked against its name.
 package vanity
 
 import (
@@ -159,8 +167,8 @@ type Import struct {
 	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
 }
 
-// Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each with the key and the
-// reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
+// Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
+// with the key and the reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
 func (s Site) Validate() error {
 	_, err := s.discoveries()
 	return err
@@ -333,10 +341,7 @@ func (s Site) discoveries() ([]discovery, error) {
 		}
 		list = append(list, d)
 	}
-	if err := faults.err(); err != nil {
-		return nil, fmt.Errorf("vanity: site: %w", err)
-	}
-	return list, nil
+	return list, faults.err()
 }
 
 // checkHost returns what is wrong with host, a host name and perhaps a path.
@@ -605,14 +610,11 @@ func (f *metaFaults) add(key string, reason error) {
 	*f = append(*f, fmt.Errorf("%s: %w", key, reason))
 }
 
-// err returns all faults as one error of one line; nil for none.
+// err returns all faults as one error, a line each; nil for none.
 func (f metaFaults) err() error {
-	if len(f) == 0 {
-		return nil
-	}
-	texts := make([]string, len(f))
+	errs := make([]error, len(f))
 	for i, fault := range f {
-		texts[i] = fault.Error()
+		errs[i] = fmt.Errorf("vanity: site: %w", fault)
 	}
-	return errors.New(strings.Join(texts, "; "))
+	return errors.Join(errs...)
 }

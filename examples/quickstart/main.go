@@ -20,14 +20,17 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 
 	"example.com/vanity"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -58,6 +61,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if flags.NArg() > 0 || own.URL == "" && own != (vanity.Config{}) || own.URL != "" && own.Module == "" {
 		return errors.New("-dir, -tags and -module go with -repo, -repo needs -module, and there are no arguments; see -help")
 	}
+	for _, program := range []string{"go", "git"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("the tour needs the program %s in PATH: %w", program, err)
+		}
+	}
 	dir, err := os.MkdirTemp("", "vanity-quickstart-")
 	if err != nil {
 		return err
@@ -70,6 +78,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	defer listener.Close()
 	t := newTour(ctx, out, dir, "http://"+listener.Addr().String())
 	defer t.end()
+	if _, port, _ := net.SplitHostPort(*addr); port != "0" && !strings.HasSuffix(listener.Addr().String(), ":"+port) {
+		t.say("%s is taken; serving on %s instead.", *addr, listener.Addr())
+	}
 
 	var s *show
 	if own.URL == "" {

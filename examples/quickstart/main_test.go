@@ -74,6 +74,24 @@ package tool
 	}
 }
 
+// TestOwnRepositoryFails checks that what a user would run into shows in the tour.
+func TestOwnRepositoryFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	repo := gittest.New(t, "write\ncommit first\ntag tool-1.4.2\n-- libs/tool/go.mod --\nmodule go.acme.test/tool\n-- libs/tool/tool.go --\npackage tool\n")
+	for _, tt := range []struct{ dir, tags, module, want string }{
+		{"libs/tool", "tool-*", "go.acme.test/other", "declares its path as: go.acme.test/tool"},
+		{"libs/tools", "tool-*", "go.acme.test/tool", "404 Not Found"},
+		{"libs/tool", "tools-*", "go.acme.test/tool", "404 Not Found"},
+	} {
+		_, err := tryRun(t, "-once", "-addr", "127.0.0.1:0", "-repo", repo.Dir, "-dir", tt.dir, "-tags", tt.tags, "-module", tt.module)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: error %v", tt, err)
+		}
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"-once extra", "no arguments"},

@@ -96,7 +96,7 @@ func (t *tour) traveller(env ...string) (*traveller, error) {
 	}
 	return &traveller{t: t, dir: dir, env: append([]string{
 		"GOENV=off", "GOFLAGS=-modcacherw", "GOWORK=off", "GOTOOLCHAIN=local", "GO111MODULE=on",
-		"GOMODCACHE=" + filepath.Join(dir, "modcache"), "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOVCS=",
+		"GOMODCACHE=" + filepath.Join(dir, "modcache"), "GOTMPDIR=" + dir, "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOVCS=",
 	}, env...)}, write(filepath.Join(dir, "go.mod"), "module tour.example/main\n\ngo 1.21\n")
 }
 
@@ -257,19 +257,24 @@ func gosubStep(t *tour) error {
 // ownTour tries a repository of the user's.
 func ownTour(t *tour, cfg vanity.Config) error {
 	t.begin("Goproxy answers for " + cfg.Module + ".")
-	if _, err := t.fetch("/go/" + escaped(cfg.Module) + "/@v/list"); err != nil {
-		return err
+	for _, file := range []string{"/@v/list", "/@latest"} {
+		if _, err := t.fetch("/go/" + escaped(cfg.Module) + file); err != nil {
+			return err
+		}
 	}
-	t.begin("The go command downloads it.")
+	t.begin("The go command adds it to a module that requires it, which fails if its go.mod has another path, and downloads it.")
 	tr, err := t.traveller("GOPROXY=" + t.url + "/go")
 	if err != nil {
+		return err
+	}
+	if _, err := tr.run("get", cfg.Module+"@latest"); err != nil {
 		return err
 	}
 	if _, err := tr.download(cfg.Module + "@latest"); err != nil {
 		return err
 	}
 	if spec, err := vanity.Encode(cfg); err == nil {
-		t.say("\nA Gosub anywhere serves it at BASE/%s", spec)
+		t.say("\nA Gosub that serves its host does the same at BASE/%s", spec)
 	}
 	return nil
 }

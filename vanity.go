@@ -85,9 +85,10 @@
 // # Git hosts
 //
 // Repositories are read by version 2 of git's own protocol, over HTTP without the git program, from any host. What a
-// host allows of partial fetches is found out and used, so that a module costs about its own bytes and six requests or
-// fewer, however large its repository is. No credentials are sent. A repository on the same machine, named by an
-// absolute path, is read through "git upload-pack".
+// host allows of partial fetches is found out and used, so that all files of one version of a module in a subdirectory
+// cost some six requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
+// repository's directories besides; where it allows none, the whole commit. No credentials are sent. A repository on
+// the same machine, named by an absolute path, is read through "git upload-pack".
 //
 // What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
 // refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at

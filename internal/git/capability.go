@@ -149,20 +149,11 @@ func listRefs(ctx context.Context, t transport, caps capabilities, prefixes []st
 		if err != nil {
 			return nil, err
 		}
-		if hasAnyPrefix(ref.Name, prefixes) { // a prefix is a hint to the server, no more
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(ref.Name, p) }) { // a prefix is a hint to the server, no more
 			refs = append(refs, ref)
 		}
 	}
 	return nil, failf(Broken, "the host lists more than %d refs", most)
-}
-
-func hasAnyPrefix(name string, prefixes []string) bool {
-	for _, prefix := range prefixes {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // parseRef reads `OID NAME [symref-target:REF] [peeled:OID]`. An unborn ref has no object.

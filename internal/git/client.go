@@ -31,8 +31,7 @@ const (
 )
 
 // Open names a repository: an http or https URL, with or without the ".git" by which its host may know it, or an
-// absolute path. It does no I/O. The Repo remembers things: it
-// is best kept for later calls.
+// absolute path. It does no I/O. The Repo remembers things: it is best kept for later calls.
 func (c *Client) Open(name string) *Repo {
 	limits := c.Limits.withDefaults()
 	r := &Repo{client: c, name: name, limits: limits}

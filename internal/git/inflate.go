@@ -28,11 +28,16 @@ var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReade
 // reset makes the inflater read a new stream.
 func (z *inflater) reset(r io.Reader) (err error) {
 	z.buf.Reset(r)
-	if z.zr == nil {
-		z.zr, err = zlib.NewReader(z.buf)
-		return err
+	z.zr, err = inflate(z.zr, z.buf)
+	return err
+}
+
+// inflate begins a zlib stream, with a reader that has read another one, or nil.
+func inflate(zr io.ReadCloser, r io.Reader) (io.ReadCloser, error) {
+	if zr == nil {
+		return zlib.NewReader(r)
 	}
-	return z.zr.(zlib.Resetter).Reset(z.buf, nil)
+	return zr, zr.(zlib.Resetter).Reset(r, nil)
 }
 
 // A stream is an object's content being inflated. It is for one goroutine.

@@ -3,8 +3,8 @@ package git
 import (
 	"bytes"
 	"cmp"
-	"compress/zlib"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -329,19 +329,15 @@ func (r *packReader) header() (int, error) {
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, err
 	}
-	version := be32(head[4:])
+	version := binary.BigEndian.Uint32(head[4:])
 	if string(head[:4]) != "PACK" || version != 2 && version != 3 {
 		return 0, failf(Broken, "the host sent no pack of version 2 or 3, but %q", head[:8])
 	}
-	count := be32(head[8:])
+	count := binary.BigEndian.Uint32(head[8:])
 	if int64(count) > int64(r.limits.Objects) {
 		return 0, failf(Broken, "the host's pack has %d objects, more than %d: %w", count, r.limits.Objects, errTooMany)
 	}
 	return int(count), nil
-}
-
-func be32(b []byte) uint32 {
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
 
 // trailer compares the pack's checksum and insists that nothing follows.
@@ -463,7 +459,8 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 	if r.inflated += size; r.inflated > r.limits.Inflated {
 		return Hash{}, failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
 	}
-	if err := r.resetInflate(); err != nil {
+	var err error
+	if r.zr, err = inflate(r.zr, r); err != nil {
 		return Hash{}, err
 	}
 	var dst io.Writer = io.Discard
@@ -483,14 +480,6 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 		return Hash{}, nil
 	}
 	return r.endName(), nil
-}
-
-func (r *packReader) resetInflate() (err error) {
-	if r.zr == nil {
-		r.zr, err = zlib.NewReader(r)
-		return err
-	}
-	return r.zr.(zlib.Resetter).Reset(r, nil)
 }
 
 // resolve names the deltas: depth first from each object that is stored whole, so that the content that a delta

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -47,9 +48,9 @@ func (p *pktReader) next() (packet, error) {
 	if _, err := io.ReadFull(p.r, p.buf[:4]); err != nil {
 		return packet{}, err
 	}
-	n, ok := hexLength(p.buf[:4])
+	n, err := strconv.ParseUint(string(p.buf[:4]), 16, 16)
 	switch {
-	case !ok:
+	case err != nil:
 		return packet{}, failf(Broken, "the host sent %q where a packet's length was due", p.buf[:4])
 	case n == 0:
 		return packet{kind: flushPacket}, nil
@@ -73,30 +74,13 @@ func (p *pktReader) next() (packet, error) {
 	return packet{kind: dataPacket, data: data}, nil
 }
 
-// line reads a pkt-line as text, without the newline that may end it; ok is false for a special packet.
+// line reads a pkt-line as text, without the newline that may end it; special packets have none.
 func (p *pktReader) line() (text string, kind packetKind, err error) {
 	pkt, err := p.next()
 	if err != nil {
 		return "", 0, err
 	}
 	return strings.TrimSuffix(string(pkt.data), "\n"), pkt.kind, nil
-}
-
-func hexLength(b []byte) (int, bool) {
-	n := 0
-	for _, c := range b {
-		switch {
-		case '0' <= c && c <= '9':
-			n = n<<4 | int(c-'0')
-		case 'a' <= c && c <= 'f':
-			n = n<<4 | int(c-'a'+10)
-		case 'A' <= c && c <= 'F':
-			n = n<<4 | int(c-'A'+10)
-		default:
-			return 0, false
-		}
-	}
-	return n, true
 }
 
 // A refusal is what a host says in an ERR packet or on the error band.

@@ -131,16 +131,21 @@ func sizes(s *git.Snapshot, files []*file) error {
 	return nil
 }
 
-// create writes the zip. The rules are asked again, since only now the sizes are known.
+// create writes the zip. Its writer asks the rules again, now that the sizes are known; only they tell a fault of the
+// module's from one of the disk.
 func (m *Module) create(w io.Writer, version string, files []*file) error {
 	list := make([]modzip.File, len(files))
 	for i, f := range files {
 		list[i] = f
 	}
-	if _, err := modzip.CheckFiles(list); err != nil {
-		return invalid(err)
+	err := modzip.Create(w, module.Version{Path: m.path, Version: version}, list)
+	if err == nil {
+		return nil
 	}
-	return modzip.Create(w, module.Version{Path: m.path, Version: version}, list)
+	if _, fault := modzip.CheckFiles(list); fault != nil {
+		return invalid(fault)
+	}
+	return err
 }
 
 // A file is one file of a module, for [modzip.Create].

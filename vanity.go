@@ -379,8 +379,12 @@ func (im Import) discovery(host, prefix string) (discovery, metaFaults) {
 	check("repo", err)
 	vcs, err := im.vcs(repo, tagged)
 	check("vcs", err)
-	check("directory", im.checkDirectory(dir, tagged))
-	check("tags", im.checkTags(dir))
+	for _, fault := range im.checkDirectory(dir, tagged) {
+		check("directory", errors.New(quote(im.Directory)+": "+fault))
+	}
+	for _, fault := range im.checkTags(dir) {
+		check("tags", errors.New(quote(im.Tags)+": "+fault))
+	}
 	proxy, err := im.proxy(host)
 	check("proxy", err)
 	source := strings.Fields(im.Display)
@@ -501,45 +505,32 @@ func checkProxyURL(u *url.URL, raw string) error {
 	if strings.ContainsAny(raw, "?#") {
 		return errors.New("has a query or a fragment")
 	}
-	if path := strings.TrimSuffix(u.Path, "/"); path != "" {
-		return checkElements(path[1:])
+	if path := strings.TrimSuffix(u.Path, "/"); path != "" && !validElements(path[1:]) {
+		return errors.New(`has an element in its path that is empty, "." or ".."`)
 	}
 	return nil
 }
 
-// checkDirectory returns what is wrong with dir, im.Directory without a trailing slash.
-func (im Import) checkDirectory(dir string, tagged bool) error {
-	switch {
-	case im.Directory == "":
-		return nil
-	case !printable(dir, " "):
-		return errors.New("has a control character, or is no UTF-8")
-	case im.Directory[0] == '/':
-		return errors.New("begins with a slash")
-	case tagged && (strings.Contains(dir, " ") || dir[0] == '-'):
-		return errors.New("has a blank or begins with a hyphen, which a go-import tag can't say: set proxy and tags")
+// checkDirectory returns what is wrong with im.Directory: as with Config's, and as a field of a tag, if it is to be one.
+func (im Import) checkDirectory(dir string, tagged bool) []string {
+	faults := directoryProblems(im.Directory)
+	if tagged && (strings.ContainsFunc(dir, unicode.IsSpace) || strings.HasPrefix(dir, "-")) {
+		faults = append(faults, "has a blank or begins with a hyphen, which a go-import tag can't say: set proxy and tags")
 	}
-	return checkElements(dir)
+	return faults
 }
 
-// checkTags returns what is wrong with im.Tags.
-func (im Import) checkTags(dir string) error {
-	switch {
-	case im.Tags == "":
-		return nil
-	case strings.Count(im.Tags, "*") != 1:
-		return fmt.Errorf(`%q must have exactly one "*", for the version without its "v"`, im.Tags)
-	case !printable(im.Tags, "") || strings.ContainsAny(im.Tags, `~^:?[\`):
-		return fmt.Errorf("%q has a character that no tag has", im.Tags)
-	case im.Proxy == "" && im.VCS != "mod" && !im.goCommandsTags(dir):
+// checkTags returns what is wrong with im.Tags: as with Config's, and without a proxy if the go command looks elsewhere.
+func (im Import) checkTags(dir string) []string {
+	faults := tagsProblems(im.Tags)
+	if len(faults) == 0 && im.Tags != "" && im.Proxy == "" && im.VCS != "mod" && !im.goCommandsTags(dir) {
 		own := "v*"
 		if dir != "" {
 			own = dir + "/v*"
 		}
-		return fmt.Errorf("the go command would look for %q there, not for %q: "+
-			"set proxy to a GOPROXY that knows the tags", own, im.Tags)
+		faults = append(faults, fmt.Sprintf("the go command would look for %q there: set proxy to a GOPROXY that knows the tags", own))
 	}
-	return nil
+	return faults
 }
 
 // checkDisplay returns what is wrong with display and its fields.
@@ -577,16 +568,6 @@ func parsePublicURL(raw string, schemes []string) (*url.URL, error) {
 		}
 	}
 	return u, nil
-}
-
-// checkElements returns what is wrong with a slash-separated path that must be clean and relative.
-func checkElements(path string) error {
-	for elem := range strings.SplitSeq(path, "/") {
-		if elem == "" || elem == "." || elem == ".." {
-			return fmt.Errorf("has %q as an element of its path", elem)
-		}
-	}
-	return nil
 }
 
 // printable reports whether s is UTF-8, and has neither blanks nor what can't be seen, but for those in except.

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,7 +85,21 @@ func quiet() vanity.Option { return vanity.WithLogger(slog.New(slog.DiscardHandl
 // get asks a handler, by way of a real server.
 func get(t testing.TB, url string) (status int, header http.Header, body string) {
 	t.Helper()
-	resp, err := http.Get(url)
+	return do(t, request(t, http.MethodGet, url))
+}
+
+func request(t testing.TB, method, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func do(t testing.TB, req *http.Request) (status int, header http.Header, body string) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,14 +290,11 @@ func TestNext(t *testing.T) {
 			"/go/x/@v/nothing":                   true,
 			"/go/%zz/@v/list":                    true,
 		} {
-			resp, err := http.DefaultClient.Do(&http.Request{Method: http.MethodGet, URL: mustParse(t, base, path)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if got := string(body) != "next"; got != ours {
-				t.Errorf("%s %s: answered here %v, want %v (%s %s)", constructor, path, got, ours, resp.Status, body)
+			req := request(t, http.MethodGet, base)
+			req.URL.Opaque = path // as it stands, well-formed or not
+			status, _, body := do(t, req)
+			if got := body != "next"; got != ours {
+				t.Errorf("%s %s: answered here %v, want %v (%d %s)", constructor, path, got, ours, status, body)
 			}
 		}
 	}
@@ -295,25 +305,17 @@ func TestMethods(t *testing.T) {
 	repo := gittest.New(t, acme)
 	base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), quiet()))
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-		req, _ := http.NewRequest(method, base+"/go.acme.test/!tool/@v/list", strings.NewReader("x"))
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s: %s, Allow %q", method, resp.Status, resp.Header.Get("Allow"))
+		status, header, _ := do(t, request(t, method, base+"/go.acme.test/!tool/@v/list"))
+		if status != http.StatusMethodNotAllowed || header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d, Allow %q", method, status, header.Get("Allow"))
 		}
 	}
 	for _, file := range []string{"list", "v1.0.0.zip", "v1.9.9.zip"} {
-		resp, err := http.Head(base + "/go.acme.test/!tool/@v/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if len(body) > 0 || resp.ContentLength <= 0 {
-			t.Errorf("HEAD %s: %d bytes, Content-Length %d", file, len(body), resp.ContentLength)
+		url := base + "/go.acme.test/!tool/@v/" + file
+		status, header, whole := get(t, url)
+		headStatus, headHeader, body := do(t, request(t, http.MethodHead, url))
+		if body != "" || headStatus != status || headHeader.Get("Content-Length") != fmt.Sprint(len(whole)) || headHeader.Get("ETag") != header.Get("ETag") {
+			t.Errorf("HEAD %s: status %d, %d bytes, header %v; GET has %d, %v", file, headStatus, len(body), headHeader, status, header)
 		}
 	}
 }
@@ -332,16 +334,10 @@ func TestConditional(t *testing.T) {
 		{"If-None-Match", header.Get("ETag"), http.StatusNotModified, ""},
 		{"If-None-Match", `"another"`, http.StatusOK, whole},
 	} {
-		req, _ := http.NewRequest(http.MethodGet, url, nil)
+		req := request(t, http.MethodGet, url)
 		req.Header.Set(tt.key, tt.value)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != tt.status || string(body) != tt.body {
-			t.Errorf("%s %s: status %d, %d bytes; want %d, %d", tt.key, tt.value, resp.StatusCode, len(body), tt.status, len(tt.body))
+		if status, _, body := do(t, req); status != tt.status || body != tt.body {
+			t.Errorf("%s %s: status %d, %d bytes; want %d, %d", tt.key, tt.value, status, len(body), tt.status, len(tt.body))
 		}
 	}
 }
@@ -625,16 +621,6 @@ func objectBytes(t *testing.T, repo *gittest.Repo, revs ...string) int64 {
 		t.Fatal(err)
 	}
 	return int64(len(pack))
-}
-
-func mustParse(t *testing.T, base, path string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Opaque = path // as it stands, well-formed or not
-	return u
 }
 
 // TestModuleMajor checks that a module path with a major version means that one alone.

@@ -82,3 +82,16 @@ func ReadPackets(r io.Reader) (data [][]byte, err error) {
 
 // ReadBands reads the pack out of a stream of packets.
 func ReadBands(r io.Reader) io.Reader { return &bandReader{p: newPktReader(r)} }
+
+// ErrNoCommits is what FetchSince fails with where nothing is young enough.
+var ErrNoCommits = errNoCommits
+
+// FetchSince gives the names of the objects of a fetch that is cut at a time, without trees and blobs.
+func (r *Repo) FetchSince(ctx context.Context, since time.Time, wants ...Hash) ([]Hash, error) {
+	held, err := r.fetch(ctx, fetchRequest{wants: wants, filter: rungLevels.filter(1), since: since})
+	if err != nil {
+		return nil, err
+	}
+	defer r.client.packs.release([]*heldPack{held})
+	return held.Hashes(), nil
+}

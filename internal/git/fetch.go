@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // A fetchRequest names objects to bring.
@@ -14,6 +15,10 @@ type fetchRequest struct {
 	filter string // empty for none: everything that the wants reach
 	deepen bool   // history of one commit; for wants that are commits
 	most   int    // objects; zero for the limit
+
+	// since, unless zero, cuts the history of wants that are commits at a time, to the second, in place of deepen. A
+	// want whose own commit is older is not cut at all, nor is any by a host that knows nothing of it.
+	since time.Time
 }
 
 // errFilterRefused says that the host does not allow the filter.
@@ -22,6 +27,13 @@ var errFilterRefused = errors.New("the host does not allow the filter")
 // errWantRefused says that the host does not give out the object: it hasn't got it, or gives out what refs point at and
 // no more.
 var errWantRefused = errors.New("the host does not give out the object")
+
+// errNoCommits says that nothing is as young as the fetch wanted its commits to be. Over HTTP, stock git says so by
+// ending its answer, and that may mean other things: who must be sure asks for the tips' own times first.
+var errNoCommits = errors.New("no commits since the time")
+
+// errNoPack is the end of an answer before its pack.
+var errNoPack = fmt.Errorf("no pack: %w", io.EOF)
 
 // errTooMany says that a pack holds more objects than the fetch wanted to pay for.
 var errTooMany = errors.New("too many objects")
@@ -52,8 +64,13 @@ func (req fetchRequest) encode(caps capabilities) []byte {
 	b.WriteString(caps.header("fetch"))
 	b.WriteString(pkt("no-progress"))
 	b.WriteString(pkt("ofs-delta"))
-	if req.deepen && caps.fetchTakes("shallow") {
-		b.WriteString(pkt("deepen 1"))
+	if caps.fetchTakes("shallow") {
+		switch { // the two can't go together
+		case !req.since.IsZero():
+			b.WriteString(pkt("deepen-since %d", req.since.Unix()))
+		case req.deepen:
+			b.WriteString(pkt("deepen 1"))
+		}
 	}
 	if req.filter != "" {
 		b.WriteString(pkt("filter %s", req.filter))
@@ -66,9 +83,12 @@ func (req fetchRequest) encode(caps capabilities) []byte {
 	return []byte(b.String())
 }
 
-// explain tells a refused filter and a refused object from other refusals; both have no code, only words
-// (upload-pack.c and list-objects-filter-options.c of git, WantNotValidException of JGit).
+// explain tells a refused filter, a refused object and an empty history from other failures; they have no code, only
+// words (upload-pack.c, shallow.c and list-objects-filter-options.c of git, WantNotValidException of JGit).
 func (req fetchRequest) explain(err error) error {
+	if !req.since.IsZero() && (errors.Is(err, errNoPack) || strings.Contains(strings.ToLower(err.Error()), "no commits selected for shallow request")) {
+		return failf(Broken, "%w: %w", errNoCommits, err)
+	}
 	var r *refusal
 	if !errors.As(err, &r) {
 		return answerError(err)
@@ -86,6 +106,9 @@ func (req fetchRequest) explain(err error) error {
 func skipToPack(p *pktReader) error {
 	for lines := 0; lines < 100_000; lines++ {
 		text, kind, err := p.line()
+		if err == io.EOF {
+			return errNoPack
+		}
 		if err != nil {
 			return err
 		}

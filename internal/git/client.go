@@ -160,7 +160,7 @@ func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
 		return nil, named(r.name, err)
 	}
 	for _, want := range req.wants {
-		if !pack.Has(want) {
+		if !pack.Has(want) && !req.thin {
 			pack.Close()
 			return nil, failf(Broken, "the host did not send object %s", want)
 		}

@@ -17,15 +17,26 @@ type Commit struct {
 
 // parseCommit reads a commit's headers, as far as the committer's.
 func parseCommit(h Hash, data []byte) (*Commit, error) {
-	c := &Commit{Hash: h}
-	var committer []byte
+	c, committer, err := parseLinks(h, data)
+	if err != nil {
+		return nil, err
+	}
+	seconds, err := committerSeconds(committer)
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", h, err)
+	}
+	c.Time = time.Unix(seconds, 0).UTC()
+	return c, nil
+}
+
+// parseLinks reads what a commit leads to: its tree and parents. With them comes the line of its committer.
+func parseLinks(h Hash, data []byte) (c *Commit, committer []byte, err error) {
+	c = &Commit{Hash: h}
 	for line := range bytes.Lines(data) {
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		key, value, ok := bytes.Cut(line, []byte(" "))
-		if !ok {
+		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+		if !ok || committer != nil {
 			break // the empty line before the message
 		}
-		var err error
 		switch string(key) {
 		case "tree":
 			c.Tree, err = ParseHash(string(value))
@@ -37,21 +48,13 @@ func parseCommit(h Hash, data []byte) (*Commit, error) {
 			committer = value
 		}
 		if err != nil {
-			return nil, fmt.Errorf("commit %s: %s: %w", h, key, err)
-		}
-		if committer != nil {
-			break
+			return nil, nil, fmt.Errorf("commit %s: %s: %w", h, key, err)
 		}
 	}
 	if c.Tree.IsZero() {
-		return nil, fmt.Errorf("commit %s has no tree", h)
+		return nil, nil, fmt.Errorf("commit %s has no tree", h)
 	}
-	seconds, err := committerSeconds(committer)
-	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", h, err)
-	}
-	c.Time = time.Unix(seconds, 0).UTC()
-	return c, nil
+	return c, committer, nil
 }
 
 // committerSeconds reads the time out of `NAME <EMAIL> SECONDS ZONE`; names and addresses may hold anything.

@@ -135,6 +135,18 @@ func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
+// readAll reads an object's content, whose size is known.
+func (p *Pack) readAll(h Hash, size int64) ([]byte, error) {
+	rc, err := p.Open(h)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	data := make([]byte, size)
+	_, err = io.ReadFull(rc, data)
+	return data, err
+}
+
 func absent(h Hash) error {
 	return fmt.Errorf("object %s: %w", h, fs.ErrNotExist)
 }

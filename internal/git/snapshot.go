@@ -270,14 +270,7 @@ func (s *Snapshot) read(h Hash, want Type, most int64) ([]byte, error) {
 	if size > most {
 		return nil, failf(Broken, "%s %s has %d bytes, more than %d", want, h, size, most)
 	}
-	rc, err := p.Open(h)
-	if err != nil {
-		return nil, err
-	}
-	defer rc.Close()
-	data := make([]byte, size)
-	_, err = io.ReadFull(rc, data)
-	return data, err
+	return p.readAll(h, size)
 }
 
 func (s *Snapshot) tree(h Hash) ([]Entry, error) {

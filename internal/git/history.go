@@ -1,0 +1,242 @@
+package git
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Commit fetches one commit, without what it holds and without its history. The host may give out commits that no
+// ref reaches; see [Repo.Reachable].
+func (r *Repo) Commit(ctx context.Context, h Hash) (*Commit, error) {
+	commits, err := r.commits(ctx, []Hash{h})
+	if err != nil {
+		return nil, err
+	}
+	if commits[h] == nil {
+		return nil, named(r.name, failf(Missing, "object %s is not a commit", h))
+	}
+	return commits[h], nil
+}
+
+// Reachable finds the commits whose names begin with a prefix of hexadecimal digits, among those that some tips reach.
+// If the commit's time is known, the history since then is looked through first, of one group of tips after the
+// other, and one commit found there is enough. Only where there is none (times may be wrong, at or in the commits)
+// all history is.
+//
+// Tips may be objects that are no commits; they reach none.
+func (r *Repo) Reachable(ctx context.Context, prefix string, at time.Time, groups ...[]Hash) ([]*Commit, error) {
+	if !at.IsZero() {
+		for _, tips := range groups {
+			tips, err := r.since(ctx, at, tips)
+			if err != nil {
+				return nil, err
+			}
+			past, err := r.history(ctx, at, tips)
+			if err != nil {
+				return nil, err
+			}
+			if found := past.find(prefix); len(found) > 0 {
+				return found, nil
+			}
+		}
+	}
+	past, err := r.history(ctx, time.Time{}, slices.Concat(groups...))
+	return past.find(prefix), err
+}
+
+// Ancestor gives the first of some candidates that is the commit itself or one of its ancestors, as an index, or -1 if
+// none is. The history since the first candidate is looked through first, and all of it only if that one isn't there:
+// a commit's time need not be later than its parents'.
+func (r *Repo) Ancestor(ctx context.Context, commit Hash, candidates []Hash) (int, error) {
+	switch {
+	case len(candidates) == 0:
+		return -1, nil
+	case candidates[0] == commit:
+		return 0, nil
+	}
+	commits, err := r.commits(ctx, []Hash{commit, candidates[0]})
+	if err != nil {
+		return -1, err
+	}
+	if first, tip := commits[candidates[0]], commits[commit]; first != nil && tip != nil && !first.Time.After(tip.Time) {
+		past, err := r.history(ctx, first.Time, []Hash{commit})
+		if err != nil {
+			return -1, err
+		}
+		if past.reached(commit)[candidates[0]] {
+			return 0, nil
+		}
+	}
+	past, err := r.history(ctx, time.Time{}, []Hash{commit})
+	if err != nil {
+		return -1, err
+	}
+	reached := past.reached(commit)
+	return slices.IndexFunc(candidates, func(h Hash) bool { return reached[h] }), nil
+}
+
+// since keeps the tips that are commits and not older than a time: of an older one a host would send all history,
+// instead of none (upload-pack's deepen-since).
+func (r *Repo) since(ctx context.Context, at time.Time, tips []Hash) ([]Hash, error) {
+	commits, err := r.commits(ctx, tips)
+	if err != nil {
+		return nil, err
+	}
+	var kept []Hash
+	for h, c := range commits {
+		if !c.Time.Before(at) {
+			kept = append(kept, h)
+		}
+	}
+	return kept, nil
+}
+
+// commits gives those of some objects that are commits, and fetches what isn't at hand by one request.
+func (r *Repo) commits(ctx context.Context, hashes []Hash) (map[Hash]*Commit, error) {
+	held := r.client.packs.acquire(r.name)
+	defer func() { r.client.packs.release(held) }()
+	find := func(h Hash) *heldPack {
+		if i := slices.IndexFunc(held, func(p *heldPack) bool { return p.Has(h) }); i >= 0 {
+			return held[i]
+		}
+		return nil
+	}
+	missing := slices.DeleteFunc(unique(hashes), func(h Hash) bool { return find(h) != nil })
+	for wants := range slices.Chunk(missing, maxWants) {
+		p, err := r.fetchThin(ctx, fetchRequest{wants: wants, deepen: true})
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, p)
+	}
+	commits := make(map[Hash]*Commit)
+	for _, h := range hashes {
+		p := find(h)
+		if p == nil {
+			continue
+		}
+		c, err := p.commit(h)
+		if err != nil {
+			return nil, named(r.name, err)
+		}
+		if c != nil {
+			commits[h] = c
+		}
+	}
+	return commits, nil
+}
+
+// unique gives each hash once.
+func unique(hashes []Hash) []Hash {
+	sorted := slices.Clone(hashes)
+	slices.SortFunc(sorted, func(a, b Hash) int { return cmp.Or(cmp.Compare(a.n, b.n), slices.Compare(a.b[:], b.b[:])) })
+	return slices.Compact(sorted)
+}
+
+// commit reads one of a pack's objects, nil standing for what is no commit. A commit whose time can't be read has none,
+// and counts as very old, as for git: it must not stand in the way of those that descend from it.
+func (p *Pack) commit(h Hash) (*Commit, error) {
+	kind, size, err := p.Stat(h)
+	if err != nil || kind != CommitObject {
+		return nil, err
+	}
+	if size > maxCommit {
+		return nil, failf(Broken, "commit %s has %d bytes, more than %d", h, size, maxCommit)
+	}
+	data, err := p.readAll(h, size)
+	if err != nil {
+		return nil, err
+	}
+	c, committer, err := parseLinks(h, data)
+	if err != nil {
+		return nil, failf(Broken, "%w", err)
+	}
+	if seconds, err := committerSeconds(committer); err == nil {
+		c.Time = time.Unix(seconds, 0).UTC()
+	}
+	return c, nil
+}
+
+// fetchThin brings commits with as little else as the host allows: their trees and blobs are of no use.
+func (r *Repo) fetchThin(ctx context.Context, req fetchRequest) (*heldPack, error) {
+	filters := []string{"tree:0", "blob:none", ""}
+	if r.client.rung(r.host) == rungWhole {
+		filters = filters[2:] // the others were refused before
+	}
+	for {
+		req.filter, req.thin = filters[0], true
+		p, err := r.fetch(ctx, req)
+		if len(filters) > 1 && errors.Is(err, errFilterRefused) {
+			filters = filters[1:]
+			continue
+		}
+		if err != nil && !errors.Is(err, errNoCommits) {
+			err = r.fail(err)
+		}
+		return p, err
+	}
+}
+
+// A history is commits and their parents, as far as they were asked for.
+type history map[Hash]*Commit
+
+// history fetches what tips reach, as far back as a time. No tips have none.
+func (r *Repo) history(ctx context.Context, since time.Time, tips []Hash) (history, error) {
+	past := make(history)
+	if len(tips) == 0 {
+		return past, nil
+	}
+	p, err := r.fetchThin(ctx, fetchRequest{wants: unique(tips), since: since})
+	if errors.Is(err, errNoCommits) {
+		return past, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer r.client.packs.release([]*heldPack{p})
+	for i := range p.entries {
+		if i%1000 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		h := p.entries[i].hash
+		c, err := p.commit(h)
+		if err != nil {
+			return nil, named(r.name, err)
+		}
+		if c != nil {
+			past[h] = c
+		}
+	}
+	return past, nil
+}
+
+// find gives the commits whose names begin with a prefix, in the order of their names.
+func (past history) find(prefix string) []*Commit {
+	var found []*Commit
+	for h, c := range past {
+		if strings.HasPrefix(h.String(), prefix) {
+			found = append(found, c)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Commit) int { return strings.Compare(a.Hash.String(), b.Hash.String()) })
+	return found
+}
+
+// reached marks a commit and its ancestors. What has no parents here began here, or was cut off.
+func (past history) reached(from Hash) map[Hash]bool {
+	reached := make(map[Hash]bool)
+	next := []Hash{from}
+	for len(next) > 0 {
+		h := next[len(next)-1]
+		next = next[:len(next)-1]
+		if c := past[h]; c != nil && !reached[h] {
+			reached[h] = true
+			next = append(next, c.Parents...)
+		}
+	}
+	return reached
+}

@@ -1,0 +1,245 @@
+package git_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/gittest"
+)
+
+// branchy has merges, a side branch, a tag beside all branches, a commit older than its parent, and one that no ref
+// reaches.
+const branchy = `
+	commit one
+	tag one
+	commit two
+	tag -a two -m text
+	git switch -q -c side
+	commit side
+	tag side
+	git switch -q main
+	commit three
+	git merge -q --no-ff -m merged side
+	tag merged
+	git switch -q -c beside two
+	commit beside
+	tag beside
+	git switch -q main
+	git branch -q -D beside
+	commit dropped
+	git update-ref refs/pull/1/head HEAD
+	git reset -q --hard merged
+	at 2023-01-01T00:00:00Z
+	commit older
+	tag older
+	at 2025-01-01T00:00:00Z
+	commit last
+	tag -a tree -m text HEAD^{tree}
+`
+
+// everywhere serves a repository in all the ways there are.
+func everywhere(t *testing.T, r *gittest.Repo) map[string]*git.Repo {
+	t.Helper()
+	repos := map[string]*git.Repo{"local": new(git.Client).Open(r.GitDir())}
+	for name, filters := range map[string]gittest.Filters{
+		"all": gittest.AllFilters, "forge": gittest.ForgeFilters, "tree": gittest.TreeFilters, "none": gittest.NoFilters,
+	} {
+		s := gittest.Serve(t, filters, map[string]*gittest.Repo{"r": r})
+		repos[name] = (&git.Client{HTTP: s.Client()}).Open(s.URL + "/r")
+	}
+	return repos
+}
+
+// tips are the objects of heads and tags.
+func tips(t *testing.T, r *git.Repo) (heads, tags []git.Hash) {
+	t.Helper()
+	refs, err := r.Refs(t.Context(), "refs/heads/", "refs/tags/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range refs {
+		if strings.HasPrefix(ref.Name, "refs/heads/") {
+			heads = append(heads, ref.Object())
+		} else {
+			tags = append(tags, ref.Object())
+		}
+	}
+	return heads, tags
+}
+
+// Every commit that git finds from branches and tags is found, by its time and without it, and no other.
+func TestReachable(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	reachable := strings.Fields(r.Git("log", "--branches", "--tags", "--format=%H"))
+	dropped := r.Git("rev-parse", "refs/pull/1/head")
+	if slices.Contains(reachable, dropped) || len(reachable) != 8 {
+		t.Fatalf("%d commits", len(reachable))
+	}
+	for name, repo := range everywhere(t, r) {
+		heads, tags := tips(t, repo)
+		for _, hash := range append(reachable, dropped) {
+			h, _ := git.ParseHash(hash)
+			commit, err := repo.Commit(t.Context(), h)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for _, at := range []time.Time{{}, commit.Time, commit.Time.Add(time.Hour), time.Unix(1, 0), time.Unix(4e9, 0)} {
+				var got []string
+				found, err := repo.Reachable(t.Context(), hash[:12], at, heads, tags)
+				for _, c := range found {
+					got = append(got, c.Hash.String())
+				}
+				want := []string{hash}
+				if hash == dropped {
+					want = nil
+				}
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: %s at %v: %v, %v; want %v", name, hash, at, got, err, want)
+				}
+			}
+		}
+		if found, err := repo.Reachable(t.Context(), "", time.Time{}, heads, tags); len(found) != len(reachable) || err != nil {
+			t.Errorf("%s: %d commits, %v; want %d", name, len(found), err, len(reachable))
+		}
+		if found, err := repo.Reachable(t.Context(), reachable[0], time.Time{}); len(found) != 0 || err != nil {
+			t.Errorf("%s: from no tips: %d commits, %v", name, len(found), err)
+		}
+	}
+}
+
+// Who descends from whom is as git merge-base says, in all directions.
+func TestAncestor(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	names := []string{"one", "two", "side", "merged", "beside", "older", "main", "refs/pull/1/head"}
+	hashes := make([]git.Hash, len(names))
+	for i, name := range names {
+		hashes[i] = revision(t, r, name+"^{commit}")
+	}
+	descends := func(a, b string) bool {
+		return r.Git("rev-list", "-1", b, "--not", a) == "" // all of b is in a
+	}
+	tree := revision(t, r, "HEAD^{tree}")
+	for name, repo := range everywhere(t, r) {
+		for i, a := range names {
+			for j, b := range names {
+				want := -1
+				if descends(a, b) {
+					want = 0
+				}
+				if got, err := repo.Ancestor(t.Context(), hashes[i], hashes[j:j+1]); got != want || err != nil {
+					t.Errorf("%s: %s from %s: %d, %v, want %d", name, a, b, got, err, want)
+				}
+			}
+			all := append([]git.Hash{tree}, hashes...)
+			slices.Reverse(all[1:])
+			want := slices.IndexFunc(all, func(h git.Hash) bool { return h != tree && descends(a, h.String()) })
+			if got, err := repo.Ancestor(t.Context(), hashes[i], all); got != want || err != nil {
+				t.Errorf("%s: %s from any: %d, %v, want %d", name, a, got, err, want)
+			}
+		}
+		if got, err := repo.Ancestor(t.Context(), hashes[0], nil); got != -1 || err != nil {
+			t.Errorf("%s: without candidates: %d, %v", name, got, err)
+		}
+	}
+}
+
+// A commit that is wrong in its time is not in the way of others.
+func TestHistoryMalformed(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, "print x y\ncommit one\ntag one\n")
+	raw := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b.c> 1 +0000\ncommitter A <a@b.c> x +0000\n\nm\n", r.Git("rev-parse", "HEAD^{tree}"), r.Git("rev-parse", "HEAD"))
+	if err := os.WriteFile(filepath.Join(r.Dir, "raw"), []byte(raw), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r.Git("reset", "-q", "--soft", r.Git("hash-object", "-t", "commit", "-w", "--literally", "raw"))
+	r.Git("tag", "malformed")
+	r.Commit("last")
+	for name, repo := range everywhere(t, r) {
+		for i, rev := range []string{"one", "malformed", "HEAD"} {
+			if got, err := repo.Ancestor(t.Context(), revision(t, r, "HEAD"), []git.Hash{revision(t, r, rev)}); got != 0 || err != nil {
+				t.Errorf("%s: %d: %d, %v", name, i, got, err)
+			}
+		}
+	}
+}
+
+func TestCommitMissing(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	unknown, _ := git.ParseHash("0123456789012345678901234567890123456789")
+	for name, repo := range everywhere(t, r) {
+		for _, h := range []git.Hash{unknown, revision(t, r, "HEAD^{tree}")} {
+			_, err := repo.Commit(t.Context(), h)
+			var e *git.Error
+			if !errors.As(err, &e) || e.Kind != git.Missing || e.Repo != repo.Name() {
+				t.Errorf("%s: %v: %v", name, h, err)
+			}
+		}
+	}
+}
+
+// fastImport makes many commits, a minute apart, each with a file of some size.
+func fastImport(t testing.TB, r *gittest.Repo, n int) {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		data := strings.Repeat(fmt.Sprintf("%08x\n", uint32(i)*2654435761), 500)
+		fmt.Fprintf(&b, "commit refs/heads/main\nmark :%d\ncommitter C <c@example.com> %d +0000\ndata 1\nm\n", i+1, gittest.Epoch.Unix()+int64(i)*60)
+		fmt.Fprintf(&b, "M 100644 inline f%d\ndata %d\n%s\n", i%50, len(data), data)
+	}
+	name := filepath.Join(t.TempDir(), "stream")
+	if err := os.WriteFile(name, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r.Git("-c", "alias.import=!git fast-import --quiet <"+filepath.ToSlash(name), "import")
+}
+
+// No more history comes than it takes, where the host can cut it.
+func TestHistoryBytes(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	r := gittest.New(t, "")
+	fastImport(t, r, n)
+	r.Git("tag", "v1", fmt.Sprintf("main~%d", 100))
+	r.Git("tag", "far", fmt.Sprintf("main~%d", n-10))
+	for _, filters := range []gittest.Filters{gittest.AllFilters, gittest.ForgeFilters, gittest.TreeFilters} {
+		s := gittest.Serve(t, filters, map[string]*gittest.Repo{"r": r})
+		open := func() *git.Repo { return (&git.Client{HTTP: s.Client()}).Open(s.URL + "/r") }
+		heads, tags := tips(t, open())
+		wanted := revision(t, r, "main~50")
+		for what, do := range map[string]func() (bool, error){
+			"reachable": func() (bool, error) {
+				at := gittest.Epoch.Add((n - 51) * time.Minute)
+				found, err := open().Reachable(t.Context(), wanted.String()[:12], at, heads, tags)
+				return len(found) == 1, err
+			},
+			"ancestor": func() (bool, error) {
+				i, err := open().Ancestor(t.Context(), revision(t, r, "main"), []git.Hash{revision(t, r, "v1"), revision(t, r, "far")})
+				return i == 0, err
+			},
+			"side": func() (bool, error) { // a tip that is older than the time is not asked for its history
+				at := gittest.Epoch.Add((n - 1) * time.Minute)
+				found, err := open().Reachable(t.Context(), revision(t, r, "main").String()[:12], at, tags, heads)
+				return len(found) == 1, err
+			},
+		} {
+			s.Reset()
+			if ok, err := do(); !ok || err != nil {
+				t.Errorf("%v, %s: %v, %v", filters, what, ok, err)
+			}
+			// A commit has about 200 bytes.
+			if got := s.Bytes(); got > 150*250 {
+				t.Errorf("%v, %s: %d bytes in %d requests", filters, what, got, len(s.Requests()))
+			}
+		}
+	}
+}

@@ -35,7 +35,7 @@ func ExampleGoproxy() {
 	// 200 OK
 	// module go.acme.dev/tool
 	// 404 Not Found
-	// not found: go.acme.dev/tool@v2.0.0: the version does not fit the module path: should be v0 or v1, not v2
+	// not found: go.acme.dev/tool@v2.0.0: the version does not fit the module path: with a go.mod, the path for v2 ends in /v2
 }
 
 // One server for any module: the configuration is in the URL.

@@ -200,13 +200,17 @@ func (h *handler) file(ctx context.Context, cfg Config, req modproxy.Request) (r
 		produce = func(ctx context.Context, w io.Writer) error { return writeList(ctx, m, w) }
 	case modproxy.Latest:
 		contentType, caching, fresh = reply.JSON, reply.Brief, freshness
-		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Latest(ctx)) }
+		produce = func(ctx context.Context, w io.Writer) error { return h.writeFound(ctx, cfg, req, w)(m.Latest(ctx)) }
 	case modproxy.Info:
 		contentType = reply.JSON
-		if req.Version != module.CanonicalVersion(req.Version) {
-			caching, fresh = reply.Brief, freshness // a query: what it comes to may change
+		if isVersion(req) {
+			produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Stat(ctx, req.Version)) }
+			break
 		}
-		produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Stat(ctx, req.Version)) }
+		caching, fresh = reply.Brief, freshness // a query: what it comes to may change
+		produce = func(ctx context.Context, w io.Writer) error {
+			return h.writeFound(ctx, cfg, req, w)(m.Stat(ctx, req.Version))
+		}
 	default:
 		info, err := h.info(ctx, cfg, req)
 		if err != nil {
@@ -238,7 +242,18 @@ func (h *handler) info(ctx context.Context, cfg Config, req modproxy.Request) (*
 	}
 	defer rp.Body.(io.Closer).Close()
 	var info modrepo.Info
-	return &info, json.NewDecoder(rp.Body).Decode(&info)
+	if err := json.NewDecoder(rp.Body).Decode(&info); err != nil {
+		return nil, err
+	}
+	if info.Version != req.Version {
+		return nil, &modrepo.Error{Reason: "the version's name is " + info.Version + ": ask for that"}
+	}
+	return &info, nil
+}
+
+// isVersion tells a version that can only come to itself from a query.
+func isVersion(req modproxy.Request) bool {
+	return req.Version == module.CanonicalVersion(req.Version) && module.Check(req.Path, req.Version) == nil
 }
 
 // storeName keeps configurations apart: one must not answer for another.
@@ -255,9 +270,6 @@ func writeList(ctx context.Context, m *modrepo.Module, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 { // would be taken for a module without tags, whose @latest is a pseudo-version
-		return m.NoVersions()
-	}
 	var b bytes.Buffer
 	for _, v := range list {
 		fmt.Fprintln(&b, v)
@@ -272,6 +284,25 @@ func writeInfo(w io.Writer) func(*modrepo.Info, error) error {
 			return err
 		}
 		return json.NewEncoder(w).Encode(info)
+	}
+}
+
+// writeFound is writeInfo for what a query came to. A pseudo-version's own info is remembered with it: whoever asked will
+// want that version's files next, and to find the commit again by its name takes longer.
+func (h *handler) writeFound(ctx context.Context, cfg Config, req modproxy.Request, w io.Writer) func(*modrepo.Info, error) error {
+	return func(info *modrepo.Info, err error) error {
+		if err == nil && module.IsPseudoVersion(info.Version) {
+			own := info.Unnamed()
+			name := storeName(cfg, modproxy.Request{Path: req.Path, Kind: modproxy.Info, Version: own.Version})
+			content, err := h.store.Get(ctx, name, modstore.Forever, func(_ context.Context, w io.Writer) error {
+				return writeInfo(w)(own, nil)
+			})
+			if err != nil {
+				return err
+			}
+			content.Close()
+		}
+		return writeInfo(w)(info, err)
 	}
 }
 

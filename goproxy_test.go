@@ -2,6 +2,7 @@ package vanity_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -137,7 +138,7 @@ func TestGoproxyProtocol(t *testing.T) {
 	}{
 		{"/@v/list", 200, "text/plain; charset=utf-8", minute, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
 		{"/v2/@v/list", 200, "text/plain; charset=utf-8", minute, "v2.0.0\n"},
-		{"/v3/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module has no versions: none of the repository's tags fits\n"},
+		{"/v3/@v/list", 200, "text/plain; charset=utf-8", minute, ""},
 		{"/@latest", 200, "application/json", minute, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.1.0.info", 200, "application/json", year, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.0.0.info", 200, "application/json", year, info("v1.0.0", "tool-1.0.0", "")},
@@ -145,12 +146,12 @@ func TestGoproxyProtocol(t *testing.T) {
 		{"/@v/v1.1.0.mod", 200, "text/plain; charset=utf-8", year, "module go.acme.test/Tool\n\ngo 1.21\n"},
 		{"/v2/@v/v2.0.0.mod", 200, "text/plain; charset=utf-8", year, "module go.acme.test/Tool/v2\n\ngo 1.21\n"},
 
-		{"/@v/v9.9.9.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v9.9.9: the version does not fit the module path: should be v0 or v1, not v9\n"},
+		{"/@v/v9.9.9.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v9.9.9: the version does not fit the module path: with a go.mod, the path for v9 ends in /v9\n"},
 		{"/@v/v1.9.9.zip", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v1.9.9: unknown version\n"},
-		{"/v3/@latest", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module has no versions: none of the repository's tags fits\n"},
-		{"/@v/v2.0.0+incompatible.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v2.0.0+incompatible: +incompatible versions are not served here\n"},
-		{"/@v/main.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@main: this is no canonical version, and queries by branch, tag or commit are not answered here: ask for a version that has a tag\n"},
-		{"/@v/v0.0.0-20240101000000-0123456789ab.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v0.0.0-20240101000000-0123456789ab: pseudo-versions are not served here: ask for a version that has a tag\n"},
+		{"/v3/@latest", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module's go.mod declares its path as \"go.acme.test/Tool\", which is not of this path's major version\n"},
+		{"/@v/v2.0.0+incompatible.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v2.0.0+incompatible: the version does not fit the module path: with a go.mod, the path for v2 ends in /v2\n"},
+		{"/@v/master.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@master: unknown revision: no version, branch or tag has this name, and it is no commit's hash of 7 or more digits\n"},
+		{"/@v/v0.0.0-20240101000000-0123456789ab.info", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool@v0.0.0-20240101000000-0123456789ab: unknown revision: no branch and no tag leads to a commit 0123456789ab\n"},
 		{"/@v/v1.0.0.tar", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/@v/list/", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/@v/v1.0.0!.info", 404, "text/plain; charset=utf-8", minute, ""},
@@ -338,6 +339,46 @@ func TestConditional(t *testing.T) {
 		req.Header.Set(tt.key, tt.value)
 		if status, _, body := do(t, req); status != tt.status || body != tt.body {
 			t.Errorf("%s %s: status %d, %d bytes; want %d, %d", tt.key, tt.value, status, len(body), tt.status, len(tt.body))
+		}
+	}
+}
+
+// TestQueries checks what branches, tags and commits come to: for a minute, while the pseudo-version that they come to is
+// for ever, and has cost its requests already.
+func TestQueries(t *testing.T) {
+	repo := gittest.New(t, acme+"-- four/x --\n")
+	repo.Run("branch dev\ncommit four")
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), quiet())) + "/go.acme.test/!tool"
+	head := repo.Git("rev-parse", "HEAD")
+	const pseudo = "v1.2.0-rc.1.0.20240101000300-"
+	for _, tt := range []struct{ query, version, ref string }{
+		{"main", pseudo + head[:12], "refs/heads/main"},
+		{pseudo + head[:12], pseudo + head[:12], ""},
+		{head[:7], pseudo + head[:12], ""},
+		{"!h!e!a!d", pseudo + head[:12], "HEAD"},
+		{"dev", "v1.2.0-rc.1", "refs/heads/dev"},
+		{"nightly", "v1.2.0-rc.1", "refs/tags/nightly"},
+		{"tool-1.0.0", "v1.0.0", "refs/tags/tool-1.0.0"},
+		{"v1.1.0", "v1.1.0", "refs/tags/tool-1.1.0"},
+		{"latest", "v1.1.0", "refs/tags/tool-1.1.0"},
+	} {
+		status, header, body := get(t, base+"/@v/"+tt.query+".info")
+		var info struct {
+			Version string
+			Origin  struct{ Ref string }
+		}
+		if err := json.Unmarshal([]byte(body), &info); status != 200 || err != nil || info.Version != tt.version || info.Origin.Ref != tt.ref {
+			t.Errorf("%s: status %d, %s; want %s, %q", tt.query, status, body, tt.version, tt.ref)
+		}
+		if got, forever := header.Get("Cache-Control"), tt.query == tt.version; strings.Contains(got, "immutable") != forever {
+			t.Errorf("%s: Cache-Control %q", tt.query, got)
+		}
+		if tt.query == "main" {
+			server.Reset()
+		}
+		if tt.ref == "" && tt.query == tt.version && len(server.Requests()) > 0 {
+			t.Errorf("%s: %d requests for what was known", tt.query, len(server.Requests()))
 		}
 	}
 }
@@ -648,7 +689,6 @@ func TestModuleMajor(t *testing.T) {
 func TestOwnerIsTold(t *testing.T) {
 	repo := gittest.New(t, acme)
 	repo.Git("tag", "libs/tool/v1.5.0")
-	tagless := gittest.New(t, "commit one")
 	for _, tt := range []struct {
 		name  string
 		cfg   vanity.Config
@@ -657,8 +697,7 @@ func TestOwnerIsTold(t *testing.T) {
 	}{
 		{"no repository", at(toolConfig, filepath.Join(t.TempDir(), "none")), "/go.acme.test/!tool/@v/list", "WARN"},
 		{"unsure tags", vanity.Config{URL: repo.Dir, Module: toolPath, Directory: "libs/tool"}, "/go.acme.test/!tool/@v/list", "WARN"},
-		{"tags that fit nothing", at(toolConfig, tagless.Dir), "/go.acme.test/!tool/@v/list", "WARN"},
-		{"a next major version", at(toolConfig, repo.Dir), "/go.acme.test/!tool/v3/@v/list", "DEBUG"},
+		{"a next major version", at(toolConfig, repo.Dir), "/go.acme.test/!tool/v3/@latest", "DEBUG"},
 		{"an unknown version", at(toolConfig, repo.Dir), "/go.acme.test/!tool/@v/v1.9.9.info", "DEBUG"},
 		{"another module", at(toolConfig, repo.Dir), "/go.acme.test/@v/list", "DEBUG"},
 	} {

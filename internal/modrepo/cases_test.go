@@ -115,14 +115,13 @@ var repoTests = []repoTest{
 			@v0.6.0 fails
 			@v0.7.0
 			@v2.0.0 fails does not fit
-			@v1.2.5+incompatible fails +incompatible
-			@v0.0.0-20240101000000-abcdefabcdef fails pseudo-versions are not served
+			@v1.2.5+incompatible fails
+			@v0.0.0-20240101000000-abcdefabcdef fails no branch and no tag
 			@v1.2.4 fails unknown version
-			@v1.2.4+meta refused no canonical version
-			@v1 refused no canonical version
-			@master fails no canonical version
-			@main refused no canonical version
-			@v1.2.9x refused no canonical version
+			@v1.2.4+meta
+			@master fails unknown revision
+			@main
+			@v1.2.9x
 			x@v1.3.0 fails
 			v2@v2.0.0 fails
 		`,
@@ -765,9 +764,9 @@ package odd
 	},
 	{
 		name:   "incompatible",
-		intent: "+incompatible versions are the next milestone's.",
+		intent: "Where the root has no go.mod, later major versions are +incompatible.",
 		script: "write\ncommit one\ntag v1.0.0\ntag v2.0.0\ntag v3.0.0-pre\n-- x.go --\npackage x\n",
-		asks:   "@v1.0.0\n@v2.0.0+incompatible refused +incompatible\n@v2.0.0 refused does not fit",
+		asks:   "@v1.0.0\n@v2.0.0+incompatible\n@v2.0.0",
 	},
 	{
 		name:   "empty",

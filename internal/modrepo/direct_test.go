@@ -385,7 +385,7 @@ func testDirect(t *testing.T, tests []repoTest) {
 	}
 }
 
-// checkVersions compares lists, but for +incompatible versions.
+// checkVersions compares lists.
 func (a *ask) checkVersions(t *testing.T, repo *git.Repo, want []string) {
 	m, err := a.source(repo).Module(a.path(), false)
 	if err != nil {
@@ -395,7 +395,6 @@ func (a *ask) checkVersions(t *testing.T, repo *git.Repo, want []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = slices.DeleteFunc(want, func(v string) bool { return strings.HasSuffix(v, "+incompatible") })
 	if len(want)+len(got) > 0 && !slices.Equal(want, got) {
 		t.Errorf("versions of %s (-go +modrepo):\n%s", a.path(), cmp.Diff(want, got))
 	}

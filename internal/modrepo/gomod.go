@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 	modzip "golang.org/x/mod/zip"
 
 	"example.com/vanity/internal/git"
@@ -27,16 +26,24 @@ func (r *root) Close() { r.snapshot.Close() }
 
 // root finds where the module is at a commit, and whether it is the module.
 func (m *Module) root(ctx context.Context, commit git.Hash) (*root, error) {
-	s, err := m.source.Repo.Snapshot(ctx, commit, m.source.Directory)
+	r, err := m.commit(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	r := &root{snapshot: s}
 	if err := m.findDir(ctx, r); err != nil {
-		s.Close()
+		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// commit takes a commit, without a thought of where the module is in it.
+func (m *Module) commit(ctx context.Context, h git.Hash) (*root, error) {
+	snapshot, err := m.source.Repo.Snapshot(ctx, h, m.source.Directory)
+	if err != nil {
+		return nil, err
+	}
+	return &root{snapshot: snapshot}, nil
 }
 
 // file looks a file up as `git cat-file blob` does: a symbolic link is the text of its target.
@@ -165,10 +172,14 @@ func (m *Module) GoMod(ctx context.Context, info *Info) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
+	return m.goMod(r), nil
+}
+
+func (m *Module) goMod(r *root) []byte {
 	if r.goMod == nil {
-		return fmt.Appendf(nil, "module %s\n", modfile.AutoQuote(m.path)), nil
+		return fmt.Appendf(nil, "module %s\n", modfile.AutoQuote(m.path))
 	}
-	return r.goMod, nil
+	return r.goMod
 }
 
 // at finds the root at an info's commit: what was resolved once is not resolved again.
@@ -179,28 +190,4 @@ func (m *Module) at(ctx context.Context, info *Info) (*root, error) {
 	}
 	r, err := m.root(ctx, commit)
 	return r, gone(info, err)
-}
-
-// retracted reports which versions the module takes back, as the go.mod of the given version says.
-func (m *Module) retracted(ctx context.Context, version string) (func(string) bool, error) {
-	info, err := m.Stat(ctx, version)
-	if err != nil {
-		return nil, err
-	}
-	data, err := m.GoMod(ctx, info)
-	if err != nil {
-		return nil, err
-	}
-	f, err := modfile.ParseLax("go.mod", data, nil)
-	if err != nil {
-		return func(string) bool { return false }, nil
-	}
-	return func(v string) bool {
-		for _, r := range f.Retract {
-			if semver.Compare(r.Low, v) <= 0 && semver.Compare(v, r.High) <= 0 {
-				return true
-			}
-		}
-		return false
-	}, nil
 }

@@ -102,8 +102,8 @@ func TestDeclared(t *testing.T) {
 		{"x.y/other/v3", true, "v3.0.0-pre", "v3.0.0-pre", "[v3.0.0-beta v3.0.0-pre]", "v3.0.0-pre"},
 		{"x.y/m/v4", true, "v4.0.0", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version"},
 		{"x.y/m/v4", false, "v4.0.0", "error: the module has no go.mod at this version", "[v4.0.0]", "error: the module has no go.mod at this version"},
-		{"x.y/m/v5", true, "v5.0.0", "error: unknown version", "error: no version of the repository's module fits this path", "error: no version of the repository's module fits this path"},
-		{"x.y/m/v5", false, "v5.0.0", "error: unknown version", "[]", "error: the module has no versions: none of the repository's tags fits"},
+		{"x.y/m/v5", true, "v5.0.0", "error: unknown version", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version"},
+		{"x.y/m/v5", false, "v5.0.0", "error: unknown version", "[]", "error: the module has no go.mod at this version"},
 	}
 	s := local(r, "m", "v*")
 	for _, tt := range tests {
@@ -206,13 +206,13 @@ func TestLatest(t *testing.T) {
 		{"v1.0.0 v1.1.0 v1.2.0-pre", "v1.1.0"},
 		{"v0.1.0-a v0.1.0-b", "v0.1.0-b"},
 		{"v1.0.0 v1.1.0:retract[v1.1.0,v1.1.0]", "v1.0.0"},
-		{"v1.0.0 v1.1.0-pre v1.2.0:retract[v1.0.0,v1.2.0]", "error: all versions of the module are retracted"},
+		{"v1.0.0 v1.1.0-pre v1.2.0:retract[v1.0.0,v1.2.0]", "v0.0.0-20240101000200-8f63138c0ab7"},
 		{"v1.0.0 v1.1.0 v1.2.0-pre v1.3.0:retract[v1.0.0,v1.1.0];retract[v1.3.0,v1.3.0]", "v1.2.0-pre"},
 		{"v1.0.0 v1.1.0 v1.2.0-pre:retract[v1.1.0,v1.1.0]", "v1.1.0"}, // a prerelease takes nothing back
 		{"v1.0.0-a v1.0.0-b:retract[v1.0.0-b,v1.0.0-b]", "v1.0.0-a"},
 		{"v1.0.0:retract[v1.1.0,v1.1.0] v1.1.0", "v1.1.0"}, // nor does a lower release
 		{"v1.0.0 v1.1.0:retract[", "v1.1.0"},               // nor what can't be read
-		{"v2.0.0", "error: the module has no versions: none of the repository's tags fits"},
+		{"v2.0.0", "v0.0.0-20240101000000-5a9a9c82b930"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.versions, func(t *testing.T) {
@@ -291,13 +291,22 @@ func TestMalformed(t *testing.T) {
 		checkError(t, err, "malformed")
 	}
 	m := mustModule(t, s, "x.y/z", false)
-	for _, version := range []string{"", "latest", "main", "v1", "v1.0", "1.0.0", "v1.0.0+meta", "v01.0.0", "v1.0.0\n", "v2.0.0", "v2.0.0+incompatible", "v0.0.0-20240101000000-abcdefabcdef", "v1.0.1-0.20240101000000-abcdefabcdef", "0123456789abcdef"} {
+	for _, version := range []string{"", "v1.0.0+incompatible", "v0.0.0-20240101000000-ABCDEFABCDEF", "v1.0.1-0.20240101000000-abcdefabcde", "v1.0.1-0.20241301000000-abcdefabcdef"} {
 		_, err := m.Stat(t.Context(), version)
 		checkError(t, err, "")
 	}
-	m = mustModule(t, s, "gopkg.in/yaml.v2", false)
-	_, err := m.Stat(t.Context(), "v3.0.0")
-	checkError(t, err, "does not fit")
+	for _, path := range []string{"gopkg.in/yaml.v2", "x.y/z/v2"} {
+		m = mustModule(t, s, path, false)
+		for _, version := range []string{"v3.0.0", "v2.0.0+incompatible", "v3.0.0+incompatible", "v0.0.0-20240101000000-abcdefabcdef", "v3.0.0-20240101000000-abcdefabcdef"} {
+			_, err := m.Stat(t.Context(), version)
+			checkError(t, err, "the version ")
+		}
+	}
+	m = mustModule(t, &modrepo.Source{Directory: "sub"}, "x.y/z", false)
+	for _, version := range []string{"v2.0.0", "v2.0.0+incompatible", "v2.0.1-0.20240101000000-abcdefabcdef"} {
+		_, err := m.Stat(t.Context(), version)
+		checkError(t, err, "does not fit")
+	}
 }
 
 // A path of gopkg.in finds its major version in the root's go.mod, or made up; "unstable" ones have no tags.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -30,15 +31,31 @@ type Source struct {
 	Unsure bool
 
 	mu      sync.Mutex
-	tags    map[string]git.Ref // as they were listed last, by version
+	tags    tags // as they were listed last
 	since   time.Time
-	listing *listing // under way
+	listing *listing          // under way
+	goMods  map[git.Hash]bool // whether the root of a commit has a go.mod
+}
+
+// Tags are those that the pattern knows, by what they stand for: a semantic version, canonical or not, such as
+// v1.2.3+meta or v1. What the go command says of a tag "DIR/v1.2.3" holds for the tag of "v1.2.3" here.
+type tags map[string]git.Ref
+
+// on gives the versions whose tags lead to an object.
+func (t tags) on(object git.Hash) []string {
+	var versions []string
+	for v, ref := range t {
+		if ref.Object() == object {
+			versions = append(versions, v)
+		}
+	}
+	return versions
 }
 
 // A listing serves all who ask while it is under way.
 type listing struct {
 	done chan struct{} // closed when tags and err are there
-	tags map[string]git.Ref
+	tags tags
 	err  error
 }
 
@@ -47,18 +64,25 @@ func (s *Source) tag(version string) string {
 	return s.TagPrefix + strings.TrimPrefix(version, "v") + s.TagSuffix
 }
 
-// version is the canonical version that a tag stands for, or empty.
+// version is the semantic version that a tag stands for, or empty.
 func (s *Source) version(tag string) string {
 	rest, ok := strings.CutPrefix(tag, s.TagPrefix)
 	rest, ok2 := strings.CutSuffix(rest, s.TagSuffix)
-	v := "v" + rest
-	if !ok || !ok2 || v != semver.Canonical(v) || module.IsPseudoVersion(v) {
-		return ""
+	if v := "v" + rest; ok && ok2 && semver.IsValid(v) {
+		return v
 	}
-	return v
+	return ""
 }
 
-const tagsDir = "refs/tags/"
+// branch is the name that a branch must have to be found by what looks like a version: to the go command that is
+// short for DIR/VERSION, of tags and branches alike.
+func (s *Source) branch(version string) string { return path.Join(s.Directory, version) }
+
+const (
+	tagsDir  = "refs/tags/"
+	headsDir = "refs/heads/"
+	head     = "HEAD"
+)
 
 // ownPrefixes is how the go command wants the tags of the directory to begin; the major version that ends DIR/vN is
 // no part of DIR for it.
@@ -70,8 +94,8 @@ func (s *Source) ownPrefixes() []string {
 	return prefixes
 }
 
-// list gives the tags of all versions, by version, no older than a minute.
-func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
+// list gives the tags, no older than a minute.
+func (s *Source) list(ctx context.Context) (tags, error) {
 	for {
 		s.mu.Lock()
 		if s.tags != nil && time.Since(s.since) < TagsAge {
@@ -98,18 +122,15 @@ func (s *Source) list(ctx context.Context) (map[string]git.Ref, error) {
 }
 
 // run lists for all who wait.
-func (s *Source) run(ctx context.Context, l *listing) (map[string]git.Ref, error) {
+func (s *Source) run(ctx context.Context, l *listing) (tags, error) {
 	l.err = context.Canceled // should this panic
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.listing = nil
-		if l.err == nil {
-			s.tags, s.since = l.tags, time.Now()
-		}
 		close(l.done)
 	}()
-	l.tags, l.err = s.fetch(ctx)
+	_, l.tags, l.err = s.look(ctx)
 	return l.tags, l.err
 }
 
@@ -119,24 +140,28 @@ func isContextError(err error) bool {
 	return !errors.As(err, &host) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
 
-// fetch asks the repository for the tags of all versions.
-func (s *Source) fetch(ctx context.Context) (map[string]git.Ref, error) {
-	refs, err := s.refs(ctx, tagsDir+s.TagPrefix)
+// look lists the tags anew, and with them the refs that begin with one of the prefixes.
+func (s *Source) look(ctx context.Context, prefixes ...string) ([]git.Ref, tags, error) {
+	refs, err := s.refs(ctx, append([]string{tagsDir + s.TagPrefix}, prefixes...)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tags := make(map[string]git.Ref)
+	tags := make(tags)
 	for _, ref := range refs {
-		if v := s.version(strings.TrimPrefix(ref.Name, tagsDir)); v != "" {
-			tags[v] = ref
+		if name, ok := strings.CutPrefix(ref.Name, tagsDir); ok && !ref.Hash.IsZero() {
+			if v := s.version(name); v != "" {
+				tags[v] = ref
+			}
 		}
 	}
-	return tags, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tags, s.since = tags, time.Now()
+	return refs, tags, nil
 }
 
-// refs lists refs by their prefix, unless it must not be guessed which are meant.
-func (s *Source) refs(ctx context.Context, prefix string) ([]git.Ref, error) {
-	prefixes := []string{prefix}
+// refs lists refs by their prefixes, unless it must not be guessed which are meant.
+func (s *Source) refs(ctx context.Context, prefixes ...string) ([]git.Ref, error) {
 	if s.Unsure {
 		prefixes = append(prefixes, s.ownPrefixes()...)
 	}
@@ -178,12 +203,20 @@ func (s *Source) find(ctx context.Context, version string) (git.Ref, error) {
 	if err != nil {
 		return git.Ref{}, err
 	}
-	for _, ref := range refs {
-		if ref.Name == name && !ref.Hash.IsZero() {
-			return ref, nil
-		}
+	if ref, ok := named(refs, name); ok {
+		return ref, nil
 	}
 	return git.Ref{}, &Error{Reason: "unknown version", Hint: fmt.Sprintf("the repository has no tag %q", s.tag(version))}
+}
+
+// named finds a ref by its full name.
+func named(refs []git.Ref, name string) (git.Ref, bool) {
+	for _, ref := range refs {
+		if ref.Name == name && !ref.Hash.IsZero() {
+			return ref, true
+		}
+	}
+	return git.Ref{}, false
 }
 
 func (s *Source) known(version string) (git.Ref, bool) {

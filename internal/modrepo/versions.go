@@ -1,0 +1,210 @@
+package modrepo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"example.com/vanity/internal/git"
+)
+
+// Versions lists the versions that have a tag and fit the path's major version, the lowest first. Where the repository's
+// root has no go.mod, tags of v2 and above are +incompatible versions of the path without a major version.
+func (m *Module) Versions(ctx context.Context) ([]string, error) {
+	tags, err := m.source.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.versions(ctx, tags)
+	if err == nil && m.declared {
+		err = m.checkDeclared(ctx, list)
+	}
+	return list, err
+}
+
+func (m *Module) versions(ctx context.Context, tags tags) ([]string, error) {
+	list, later := m.sort(tags)
+	if m.declared {
+		return list, nil // without a go.mod nothing is declared
+	}
+	later, err := m.incompatible(ctx, tags, list, later)
+	return append(list, later...), err
+}
+
+// sort gives the versions of the path's major version, and those that come into question as +incompatible ones.
+func (m *Module) sort(tags tags) (list, later []string) {
+	// Tags are not for gopkg.in/NAME.vN-unstable: those are gopkg.in/NAME.vN's (coderepo.go, Versions).
+	if strings.HasSuffix(m.pathMajor, "-unstable") {
+		return nil, nil
+	}
+	list = make([]string, 0, len(tags))
+	for v := range tags {
+		switch {
+		case v != semver.Canonical(v) || module.IsPseudoVersion(v):
+		case module.CheckPathMajor(v, m.pathMajor) == nil:
+			list = append(list, v)
+		case m.source.Directory == "" && m.pathMajor == "":
+			later = append(later, v)
+		}
+	}
+	semver.Sort(list)
+	semver.Sort(later)
+	return list, later
+}
+
+// incompatible keeps those of the later versions that may be listed: none if the latest of the compatible ones has a
+// go.mod, and none of a major version whose latest has one (coderepo.go, appendIncompatibleVersions, which says why).
+func (m *Module) incompatible(ctx context.Context, tags tags, list, later []string) (kept []string, err error) {
+	if len(later) == 0 {
+		return nil, nil
+	}
+	if len(list) > 0 {
+		if has, err := m.source.hasGoMod(ctx, tags[list[len(list)-1]]); has || err != nil {
+			return nil, err
+		}
+	}
+	for len(later) > 0 {
+		major := semver.Major(later[0])
+		n := slices.IndexFunc(later, func(v string) bool { return semver.Major(v) != major })
+		if n < 0 {
+			n = len(later)
+		}
+		has, err := m.source.hasGoMod(ctx, tags[later[n-1]])
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range later[:n] {
+			if !has {
+				kept = append(kept, v+"+incompatible")
+			}
+		}
+		later = later[n:]
+	}
+	return kept, nil
+}
+
+// maxGoMods bounds what is remembered of commits.
+const maxGoMods = 10_000
+
+// hasGoMod reports whether there is a go.mod at the repository's root, where a tag leads to.
+func (s *Source) hasGoMod(ctx context.Context, tag git.Ref) (has bool, err error) {
+	commit := tag.Object()
+	s.mu.Lock()
+	has, ok := s.goMods[commit]
+	s.mu.Unlock()
+	if ok {
+		return has, nil
+	}
+	snapshot, err := s.Repo.Snapshot(ctx, commit, "")
+	if err != nil {
+		return false, noCommit(tag, err)
+	}
+	defer snapshot.Close()
+	if _, has, err = (&root{snapshot: snapshot}).file("go.mod"); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.goMods == nil || len(s.goMods) >= maxGoMods {
+		s.goMods = make(map[git.Hash]bool)
+	}
+	s.goMods[commit] = has
+	return has, nil
+}
+
+// checkDeclared asks the highest version whether the path is its own, or the default branch if there is no version. A
+// path that nothing declares must not look like a module without versions: the go command would take it for one.
+func (m *Module) checkDeclared(ctx context.Context, list []string) error {
+	if len(list) == 0 {
+		_, err := m.head(ctx)
+		return err
+	}
+	_, err := m.Stat(ctx, highest(list))
+	return err
+}
+
+// highest is the version that speaks for the module: the highest release, or the highest of all if there is none.
+func highest(list []string) string {
+	for i := len(list) - 1; i >= 0; i-- {
+		if semver.Prerelease(list[i]) == "" {
+			return list[i]
+		}
+	}
+	return list[len(list)-1]
+}
+
+// Latest is the highest release that is not retracted, else the highest such pre-release, else what the default branch
+// comes to.
+func (m *Module) Latest(ctx context.Context) (*Info, error) {
+	list, err := m.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	retracted, err := m.retractions(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	if list = slices.DeleteFunc(list, retracted); len(list) > 0 {
+		return m.Stat(ctx, highest(list))
+	}
+	return m.head(ctx)
+}
+
+// retractions reports which versions the module takes back. Its highest version with a go.mod says so; if that can't be
+// had or read, none is (coderepo.go, retractedVersions and convert).
+func (m *Module) retractions(ctx context.Context, list []string) (func(version string) bool, error) {
+	none := func(string) bool { return false }
+	if i := slices.IndexFunc(list, isIncompatible); i >= 0 {
+		list = list[:i] // what follows has no go.mod
+	}
+	if len(list) == 0 {
+		return none, nil
+	}
+	data, err := m.taggedGoMod(ctx, highest(list))
+	if isAbsent(err) {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := modfile.ParseLax("go.mod", data, nil)
+	if err != nil {
+		return none, nil
+	}
+	return func(v string) bool {
+		return slices.ContainsFunc(f.Retract, func(r *modfile.Retract) bool {
+			return semver.Compare(r.Low, v) <= 0 && semver.Compare(v, r.High) <= 0
+		})
+	}, nil
+}
+
+func isIncompatible(version string) bool { return strings.HasSuffix(version, incompatible) }
+
+const incompatible = "+incompatible"
+
+// taggedGoMod is the go.mod of a version that has a tag.
+func (m *Module) taggedGoMod(ctx context.Context, version string) ([]byte, error) {
+	tag, err := m.source.find(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	r, err := m.root(ctx, tag.Object())
+	if err != nil {
+		return nil, noCommit(tag, err)
+	}
+	defer r.Close()
+	return m.goMod(r), nil
+}
+
+// noCommit says of a tag that it leads to no commit, if that is what is wrong.
+func noCommit(tag git.Ref, err error) error {
+	if isMissing(err) {
+		return &Error{Reason: "the version's tag leads to no commit", Hint: fmt.Sprintf("tag %q", strings.TrimPrefix(tag.Name, tagsDir))}
+	}
+	return err
+}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -412,16 +413,15 @@ func TestHTTPCutConnection(t *testing.T) {
 // TestHTTPIdleClosed: a server may close a connection just as it is used again.
 func TestHTTPIdleClosed(t *testing.T) {
 	t.Parallel()
-	closed := false
+	var closed atomic.Bool // a connection that is closed without a word orders nothing
 	f := fake{refs: say("0000")}
 	repo, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && !closed {
-			closed = true
+		if r.Method == http.MethodPost && closed.CompareAndSwap(false, true) {
 			panic(http.ErrAbortHandler)
 		}
 		f.ServeHTTP(w, r)
 	}), git.Limits{})
-	if _, err := repo.Refs(t.Context(), "HEAD"); err != nil || !closed {
+	if _, err := repo.Refs(t.Context(), "HEAD"); err != nil || !closed.Load() {
 		t.Error(err)
 	}
 }

@@ -25,9 +25,9 @@ type Client struct {
 
 // How long is remembered what spares trips.
 const (
-	capabilitiesAge = 10 * time.Minute
-	rungAge         = time.Hour
-	maxRungs        = 1000
+	wireAge  = 10 * time.Minute
+	rungAge  = time.Hour
+	maxRungs = 1000
 )
 
 // Open names a repository: an http or https URL, with or without the ".git" by which its host may know it, or an
@@ -88,8 +88,8 @@ type Repo struct {
 	limits    Limits
 
 	mu     sync.Mutex
-	caps   capabilities
-	capsAt time.Time
+	wire   wire // nil if not known
+	wireAt time.Time
 }
 
 // Name is the repository as it was given to Open.
@@ -98,64 +98,70 @@ func (r *Repo) Name() string { return r.name }
 // Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
 // none. Every other error than the caller's leaving and those of this machine is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
-	caps, err := r.capabilities(ctx)
+	w, err := r.speak(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if prefixes = slices.DeleteFunc(slices.Clone(prefixes), tooLong); len(prefixes) == 0 {
 		return nil, nil
 	}
-	refs, err := listRefs(ctx, r.transport, caps, prefixes, r.limits.Refs)
+	body, err := r.transport.command(ctx, w.version(), w.lsRefs(prefixes))
 	if err != nil {
 		return nil, r.fail(err)
 	}
-	return refs, nil
+	defer body.Close()
+	l := listing{prefixes: prefixes, most: r.limits.Refs}
+	if err := l.read(body); err != nil {
+		return nil, r.fail(err)
+	}
+	return l.refs, nil
 }
 
-func (r *Repo) capabilities(ctx context.Context) (capabilities, error) {
+// speak gives the way to speak with the server, which it is asked for if that was not lately.
+func (r *Repo) speak(ctx context.Context) (wire, error) {
 	r.mu.Lock()
-	caps, at := r.caps, r.capsAt
+	w, at := r.wire, r.wireAt
 	r.mu.Unlock()
-	if caps != nil && time.Since(at) < capabilitiesAge {
-		return caps, nil
+	if w != nil && time.Since(at) < wireAge {
+		return w, nil
 	}
 	body, err := r.transport.advertise(ctx)
 	if err != nil {
 		return nil, named(r.name, err)
 	}
 	defer body.Close()
-	if caps, err = readCapabilities(body); err != nil {
+	if w, err = readAdvertisement(body); err != nil {
 		return nil, named(r.name, err)
 	}
 	r.mu.Lock()
-	r.caps, r.capsAt = caps, time.Now()
+	r.wire, r.wireAt = w, time.Now()
 	r.mu.Unlock()
-	return caps, nil
+	return w, nil
 }
 
 // fail names the repository in an error, and asks anew next time what the server can do: it may have moved.
 func (r *Repo) fail(err error) error {
 	r.mu.Lock()
-	r.caps = nil
+	r.wire = nil
 	r.mu.Unlock()
 	return named(r.name, err)
 }
 
 // fetch brings a pack with all that is wanted, and keeps it for the snapshots to come.
 func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
-	caps, err := r.capabilities(ctx)
+	w, err := r.speak(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !caps.fetchTakes("filter") {
+	if !w.filters() {
 		req.filter, req.most = "", 0
 	}
 	for _, want := range req.wants {
-		if int(want.n) != caps.format().size {
-			return nil, failf(Missing, "the repository names objects by %s, which %q is not", caps.format().name, want)
+		if int(want.n) != w.format().size {
+			return nil, failf(Missing, "the repository names objects by %s, which %q is not", w.format().name, want)
 		}
 	}
-	pack, err := fetch(ctx, r.transport, caps, req, r.limits)
+	pack, err := fetch(ctx, r.transport, w, req, r.limits)
 	if err != nil {
 		return nil, named(r.name, err)
 	}

@@ -61,8 +61,14 @@ var (
 
 func ParseTree(h Hash, data []byte, most int) ([]Entry, error) { return parseTree(h, data, most) }
 
-// ReadCapabilities reads an advertisement.
-func ReadCapabilities(r io.Reader) (map[string]string, error) { return readCapabilities(r) }
+// ReadCapabilities reads an advertisement of version 2.
+func ReadCapabilities(r io.Reader) (map[string]string, error) {
+	w, err := readAdvertisement(r)
+	if err != nil {
+		return nil, err
+	}
+	return w.(wire2), nil
+}
 
 // ReadPackets reads pkt-lines up to the end, and gives their payloads, nil for special ones.
 func ReadPackets(r io.Reader) (data [][]byte, err error) {

@@ -40,8 +40,8 @@ var errNoPack = fmt.Errorf("no pack: %w", io.EOF)
 var errTooMany = errors.New("too many objects")
 
 // fetch brings a pack, spooled and checked.
-func fetch(ctx context.Context, t transport, caps capabilities, req fetchRequest, limits Limits) (*Pack, error) {
-	body, err := t.command(ctx, req.encode(caps))
+func fetch(ctx context.Context, t transport, w wire, req fetchRequest, limits Limits) (*Pack, error) {
+	body, err := t.command(ctx, w.version(), w.fetch(req))
 	if err != nil {
 		return nil, err
 	}
@@ -49,39 +49,15 @@ func fetch(ctx context.Context, t transport, caps capabilities, req fetchRequest
 	if req.most > 0 {
 		limits.Objects = min(limits.Objects, req.most)
 	}
-	p := newPktReader(body)
-	if err := skipToPack(p); err != nil {
+	r, err := w.pack(newPktReader(body))
+	if err != nil {
 		return nil, req.explain(err)
 	}
-	pack, err := readPack(ctx, &bandReader{p: p}, caps.format(), limits)
+	pack, err := readPack(ctx, r, w.format(), limits)
 	if err != nil {
 		return nil, req.explain(err)
 	}
 	return pack, nil
-}
-
-func (req fetchRequest) encode(caps capabilities) []byte {
-	var b strings.Builder
-	b.WriteString(caps.header("fetch"))
-	b.WriteString(pkt("no-progress"))
-	b.WriteString(pkt("ofs-delta"))
-	if caps.fetchTakes("shallow") {
-		switch { // the two can't go together
-		case !req.since.IsZero():
-			b.WriteString(pkt("deepen-since %d", req.since.Unix()))
-		case req.deepen:
-			b.WriteString(pkt("deepen 1"))
-		}
-	}
-	if req.filter != "" {
-		b.WriteString(pkt("filter %s", req.filter))
-	}
-	for _, want := range req.wants {
-		b.WriteString(pkt("want %s", want))
-	}
-	b.WriteString(pkt("done"))
-	b.WriteString(flushLine)
-	return []byte(b.String())
 }
 
 // explain tells a refused filter, a refused object and an empty history from other failures; they have no code, only
@@ -101,26 +77,6 @@ func (req fetchRequest) explain(err error) error {
 		return failf(Missing, "%w: %w", errWantRefused, r)
 	}
 	return failf(Broken, "%w", r)
-}
-
-// skipToPack reads the sections before the pack. Without haves there is only news of where the history was cut.
-func skipToPack(p *pktReader) error {
-	for lines := 0; lines < 100_000; lines++ {
-		text, kind, err := p.line()
-		if err == io.EOF {
-			return errNoPack
-		}
-		if err != nil {
-			return err
-		}
-		if kind == dataPacket && text == "packfile" {
-			return nil
-		}
-		if kind == flushPacket || kind == endPacket {
-			return failf(Broken, "the host's answer has no pack")
-		}
-	}
-	return failf(Broken, "the host's answer has no pack in its first 100000 lines")
 }
 
 // A bandReader reads the pack out of the packets that carry it (gitprotocol-v2, "packfile").

@@ -77,7 +77,7 @@ func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCloser, error) {
-	resp, err := t.do(ctx, http.MethodGet, base+infoRefs+"?"+serviceQuery, "advertisement", nil)
+	resp, err := t.do(ctx, newestVersion, base+infoRefs+"?"+serviceQuery, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -95,27 +95,29 @@ func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCl
 	return resp.Body, nil
 }
 
-func (t *httpTransport) command(ctx context.Context, request []byte) (io.ReadCloser, error) {
-	resp, err := t.do(ctx, http.MethodPost, t.currentBase()+"/git-upload-pack", "result", request)
+func (t *httpTransport) command(ctx context.Context, version int, request []byte) (io.ReadCloser, error) {
+	resp, err := t.do(ctx, version, t.currentBase()+"/git-upload-pack", request)
 	if err != nil {
 		return nil, err
 	}
 	return resp.Body, nil
 }
 
-// do makes one request and insists on a git server's answer to it.
-func (t *httpTransport) do(ctx context.Context, method, rawURL, answer string, request []byte) (*http.Response, error) {
+// do makes one request, a POST if there is something to send, and insists on a git server's answer to it.
+func (t *httpTransport) do(ctx context.Context, version int, rawURL string, request []byte) (*http.Response, error) {
 	g := newStallGuard(ctx, t.stall)
-	var body io.Reader
+	method, answer, body := http.MethodGet, "advertisement", io.Reader(nil)
 	if request != nil {
-		body = bytes.NewReader(request)
+		method, answer, body = http.MethodPost, "result", bytes.NewReader(request)
 	}
 	req, err := http.NewRequestWithContext(g.ctx, method, rawURL, body)
 	if err != nil {
 		g.abandon()
 		return nil, failf(Broken, "%w", err)
 	}
-	req.Header.Set("Git-Protocol", "version=2")
+	if version > 0 {
+		req.Header.Set("Git-Protocol", protocol(version))
+	}
 	req.Header.Set("User-Agent", userAgent)
 	if request != nil {
 		req.Header["Idempotency-Key"] = nil // not sent: it lets net/http repeat what met a connection being closed

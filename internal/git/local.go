@@ -22,16 +22,16 @@ type localTransport struct {
 }
 
 func (t *localTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
-	return t.run(ctx, nil, "--advertise-refs")
+	return t.run(ctx, newestVersion, nil, "--advertise-refs")
 }
 
-func (t *localTransport) command(ctx context.Context, request []byte) (io.ReadCloser, error) {
-	return t.run(ctx, request)
+func (t *localTransport) command(ctx context.Context, version int, request []byte) (io.ReadCloser, error) {
+	return t.run(ctx, version, request)
 }
 
 // run starts git. Filters are switched on for this process alone: they are off by default, and the repository's own
 // owner asks.
-func (t *localTransport) run(ctx context.Context, request []byte, args ...string) (io.ReadCloser, error) {
+func (t *localTransport) run(ctx context.Context, version int, request []byte, args ...string) (io.ReadCloser, error) {
 	if !filepath.IsAbs(t.dir) { // git would take it for an option, or look for it where this process happens to be
 		return nil, failf(Missing, "%q is neither an http or https URL nor an absolute path", t.dir)
 	}
@@ -44,7 +44,7 @@ func (t *localTransport) run(ctx context.Context, request []byte, args ...string
 	g := newStallGuard(ctx, t.stall)
 	args = append([]string{"-c", "uploadpack.allowFilter=true", "upload-pack", "--stateless-rpc"}, append(args, t.dir)...)
 	cmd := exec.CommandContext(g.ctx, "git", args...)
-	cmd.Env = gitEnviron(os.Environ())
+	cmd.Env = gitEnviron(os.Environ(), version)
 	cmd.Stdin = bytes.NewReader(request)
 	cmd.WaitDelay = time.Second // a child of git's may hold the pipes longer than git lives
 	p := &process{cmd: cmd, guard: g}
@@ -67,7 +67,7 @@ func (t *localTransport) run(ctx context.Context, request []byte, args ...string
 }
 
 // gitEnviron leaves out what would turn git to another repository or configuration.
-func gitEnviron(environ []string) []string {
+func gitEnviron(environ []string, version int) []string {
 	env := make([]string, 0, len(environ)+3)
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
@@ -75,7 +75,7 @@ func gitEnviron(environ []string) []string {
 			env = append(env, kv)
 		}
 	}
-	return append(env, "GIT_PROTOCOL=version=2", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	return append(env, "GIT_PROTOCOL="+protocol(version), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 }
 
 // A process is git's answer: its output, and at the end of it its verdict.

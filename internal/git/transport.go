@@ -9,10 +9,10 @@ import (
 
 // A transport carries the stateless form of the protocol: each command is a request with one answer.
 type transport interface {
-	// advertise asks what the server can do. The answer is the capability advertisement.
+	// advertise asks what the server can do, at best in the newest protocol version.
 	advertise(ctx context.Context) (io.ReadCloser, error)
-	// command sends one request of protocol version 2.
-	command(ctx context.Context, request []byte) (io.ReadCloser, error)
+	// command sends one request of a protocol version.
+	command(ctx context.Context, version int, request []byte) (io.ReadCloser, error)
 }
 
 var errStalled = errors.New("no byte came from the host in time")

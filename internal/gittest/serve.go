@@ -12,6 +12,7 @@ import (
 	"net/http/cgi"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -245,19 +246,23 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
 	setBody(r, raw)
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		panic(http.ErrAbortHandler)
-	}
 	rec := newRequest(r, raw)
-	s.requests = append(s.requests, rec)
-	h := s.authorised(http.HandlerFunc(s.serveGit), s.user, s.password)
-	for _, wrap := range s.wraps {
+	h, wraps := s.received(rec)
+	for _, wrap := range wraps { // without the lock, as they are a stranger's: they may panic, or ask the server things
 		h = wrap(h)
 	}
-	s.mu.Unlock()
 	h.ServeHTTP(&recorder{ResponseWriter: w, mu: &s.mu, rec: rec}, r)
+}
+
+// received keeps a request, and gives what answers it now.
+func (s *Server) received(rec *Request) (http.Handler, []func(http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		panic(http.ErrAbortHandler)
+	}
+	s.requests = append(s.requests, rec)
+	return s.authorised(http.HandlerFunc(s.serveGit), s.user, s.password), slices.Clone(s.wraps)
 }
 
 func (s *Server) authorised(next http.Handler, user, password string) http.Handler {

@@ -331,6 +331,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestWrapPanics: a fault of the test's own ends the request, and nothing else. It may also ask the server.
+func TestWrapPanics(t *testing.T) {
+	t.Parallel()
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
+	s.Wrap(func(http.Handler) http.Handler { panic(http.ErrAbortHandler) })
+	if _, err := s.Client().Get(s.URL + "/o/r"); err == nil {
+		t.Error("an answer")
+	}
+	s.Wrap(nil)
+	asked := make(chan int, 1)
+	s.Wrap(func(next http.Handler) http.Handler {
+		asked <- len(s.Requests())
+		return next
+	})
+	if advertisement(t, s); <-asked != 2 {
+		t.Error("not asked")
+	}
+}
+
 // TestHang asserts that a request that hangs ends with its client, and at the latest with the server.
 func TestHang(t *testing.T) {
 	t.Parallel()

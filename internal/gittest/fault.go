@@ -3,9 +3,12 @@ package gittest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -147,12 +150,79 @@ func Status(code int, header http.Header) func(http.Handler) http.Handler {
 	}
 }
 
-// NoV2 takes the Git-Protocol header away: the server answers in protocol v0.
-func NoV2() func(http.Handler) http.Handler {
+// Version makes a server know nothing newer than a version of the protocol, 0 or 1.
+func Version(newest int) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Header.Del("Git-Protocol")
+			r.Header.Del("Git-Protocol") // as a server does that can't read it
+			if newest > 0 {
+				r.Header.Set("Git-Protocol", fmt.Sprintf("version=%d", newest))
+			}
 			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Without takes capabilities out of an advertisement of protocol v0 or v1. The server goes by what a client asks of it,
+// so that it is then a server without them.
+func Without(capabilities ...string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, infoRefs) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			b := &held{ResponseWriter: w}
+			next.ServeHTTP(b, r)
+			w.Write(withoutCapabilities(b.body.Bytes(), capabilities))
+		})
+	}
+}
+
+// held keeps an answer's body back.
+type held struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (h *held) Write(p []byte) (int, error) { return h.body.Write(p) }
+
+func withoutCapabilities(advertisement []byte, names []string) []byte {
+	var out []byte
+	for rest := advertisement; len(rest) >= 4; {
+		n, err := strconv.ParseUint(string(rest[:4]), 16, 16)
+		n = max(n, 4) // a flush
+		if err != nil || n > uint64(len(rest)) {
+			return append(out, rest...)
+		}
+		line := string(rest[4:n])
+		if ref, list, ok := strings.Cut(line, "\x00"); ok {
+			fields := slices.DeleteFunc(strings.Fields(list), func(field string) bool {
+				name, _, _ := strings.Cut(field, "=")
+				return slices.Contains(names, name)
+			})
+			line = ref + "\x00" + strings.Join(fields, " ") + "\n"
+			out = fmt.Appendf(out, "%04x%s", len(line)+4, line)
+		} else {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return out
+}
+
+// Redirect answers requests for paths that begin with a prefix by a status and the same path with another prefix,
+// which may be a URL's: a repository that was renamed. The query goes along.
+func Redirect(code int, prefix, to string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rest, ok := strings.CutPrefix(r.URL.RequestURI(), prefix)
+			if !ok {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Location", to+rest)
+			w.WriteHeader(code)
 		})
 	}
 }

@@ -24,8 +24,8 @@ type Request struct {
 	Bytes  int64 // of the response's body
 }
 
-// Command is the command of git protocol v2 that a request asks for, "ls-refs" or "fetch"; "info/refs" for the
-// request before them, "" for any other.
+// Command is the command that a request asks for, "ls-refs" or "fetch", which is the only one in protocols v0 and v1;
+// "info/refs" for the request before them, "" for any other.
 func (r Request) Command() string {
 	if len(r.Path) > len(infoRefs) && r.Path[len(r.Path)-len(infoRefs):] == infoRefs {
 		return infoRefs[1:]
@@ -33,12 +33,18 @@ func (r Request) Command() string {
 	if m := commandLine.FindSubmatch(r.Body); m != nil {
 		return string(m[1])
 	}
+	if wantLine.Match(r.Body) {
+		return "fetch"
+	}
 	return ""
 }
 
 const infoRefs = "/info/refs"
 
-var commandLine = regexp.MustCompile(`^[0-9a-f]{4}command=([a-z-]+)`)
+var (
+	commandLine = regexp.MustCompile(`^[0-9a-f]{4}command=([a-z-]+)`)
+	wantLine    = regexp.MustCompile(`^[0-9a-f]{4}want `)
+)
 
 // Requests returns what the server was sent since the last [Server.Reset], the first one first.
 func (s *Server) Requests() []Request {

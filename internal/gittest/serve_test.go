@@ -323,11 +323,51 @@ func TestFaults(t *testing.T) {
 		}
 		s.Wrap(nil)
 
-		s.Wrap(gittest.NoV2())
-		if got := advertisement(t, s); !strings.Contains(got, r.Git("rev-parse", "v1.0.0")+" refs/tags/v1.0.0") {
-			t.Errorf("v0: %q", got)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": r})
+	for version, beginning := range []string{"0000" + "01", "0000" + "000eversion 1\n"} {
+		s.Wrap(gittest.Version(version))
+		got := advertisement(t, s)
+		if !strings.Contains(got, r.Git("rev-parse", "v1.0.0")+" refs/tags/v1.0.0") || !strings.HasPrefix(got, "001e# service=git-upload-pack\n"+beginning) {
+			t.Errorf("version %d: %q", version, got)
+		}
+		s.Reset()
+		if head, err := clone(t, s.URL+"/o/r"); err != nil || head != r.Git("rev-parse", "HEAD") {
+			t.Errorf("version %d: %q, %v", version, head, err)
+		}
+		if all := s.Requests(); len(all) != 2 || all[1].Command() != "fetch" {
+			t.Errorf("version %d: %d requests, the last one for %q", version, len(all), all[len(all)-1].Command())
+		}
+
+		s.Wrap(gittest.Without("side-band", "side-band-64k", "object-format"))
+		got = advertisement(t, s)
+		if strings.Contains(got, "side-band") || strings.Contains(got, "object-format") || !strings.Contains(got, "\x00multi_ack thin-pack ofs-delta ") {
+			t.Errorf("version %d without: %q", version, got)
+		}
+		if head, err := clone(t, s.URL+"/o/r"); err != nil || head != r.Git("rev-parse", "HEAD") {
+			t.Errorf("version %d without: %q, %v", version, head, err)
 		}
 		s.Wrap(nil)
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": r})
+	far := gittest.Serve(t, gittest.AllFilters, nil)
+	far.Wrap(gittest.Redirect(http.StatusMovedPermanently, "/far/", s.URL+"/old/"))
+	s.Wrap(gittest.Redirect(http.StatusFound, "/old/", "/o/"))
+	if head, err := clone(t, far.URL+"/far/r"); err != nil || head != r.Git("rev-parse", "HEAD") {
+		t.Errorf("%q, %v", head, err)
+	}
+	if q := far.Requests(); len(q) != 1 || q[0].Status != http.StatusMovedPermanently {
+		t.Errorf("%+v", q)
 	}
 }
 

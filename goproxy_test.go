@@ -460,7 +460,6 @@ func TestHostFaults(t *testing.T) {
 		body   string
 	}{
 		{"HTML", gittest.HTML(), 502, "answer could not be used"},
-		{"no version 2", gittest.Version(0), 502, "answer could not be used"},
 		{"401", gittest.Status(401, nil), 404, "not found, or private"},
 		{"403", gittest.Status(403, nil), 404, "not found, or private"},
 		{"404", gittest.Status(404, nil), 404, "no such repository"},

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,6 +91,7 @@ type Repo struct {
 	mu     sync.Mutex
 	wire   wire // nil if not known
 	wireAt time.Time
+	tags   map[Hash]Hash // annotated tags by what they come to, of an advertisement
 }
 
 // Name is the repository as it was given to Open.
@@ -98,45 +100,92 @@ func (r *Repo) Name() string { return r.name }
 // Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
 // none. Every other error than the caller's leaving and those of this machine is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
-	w, err := r.speak(ctx)
-	if err != nil {
-		return nil, err
+	l := &listing{prefixes: slices.DeleteFunc(slices.Clone(prefixes), tooLong), most: r.limits.Refs}
+	w := r.spoken()
+	if w == nil || w.lsRefs(nil) == nil {
+		var err error
+		if w, err = r.advertise(ctx, l); err != nil {
+			return nil, err
+		}
 	}
-	if prefixes = slices.DeleteFunc(slices.Clone(prefixes), tooLong); len(prefixes) == 0 {
+	request := w.lsRefs(l.prefixes)
+	if request == nil {
+		r.noteTags(l.refs)
+		return l.refs, nil
+	}
+	if len(l.prefixes) == 0 {
 		return nil, nil
 	}
-	body, err := r.transport.command(ctx, w.version(), w.lsRefs(prefixes))
+	body, err := r.transport.command(ctx, w.version(), request)
 	if err != nil {
 		return nil, r.fail(err)
 	}
 	defer body.Close()
-	l := listing{prefixes: prefixes, most: r.limits.Refs}
 	if err := l.read(body); err != nil {
 		return nil, r.fail(err)
 	}
 	return l.refs, nil
 }
 
+// spoken is the way to speak with the server that was found lately, or nil.
+func (r *Repo) spoken() wire {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.wireAt) >= wireAge {
+		return nil
+	}
+	return r.wire
+}
+
 // speak gives the way to speak with the server, which it is asked for if that was not lately.
 func (r *Repo) speak(ctx context.Context) (wire, error) {
-	r.mu.Lock()
-	w, at := r.wire, r.wireAt
-	r.mu.Unlock()
-	if w != nil && time.Since(at) < wireAge {
+	if w := r.spoken(); w != nil {
 		return w, nil
 	}
+	return r.advertise(ctx, &listing{most: r.limits.Refs})
+}
+
+// advertise asks how to speak with the server, which may list its refs with the answer.
+func (r *Repo) advertise(ctx context.Context, l *listing) (wire, error) {
 	body, err := r.transport.advertise(ctx)
 	if err != nil {
-		return nil, named(r.name, err)
+		return nil, r.fail(err)
 	}
 	defer body.Close()
-	if w, err = readAdvertisement(body); err != nil {
-		return nil, named(r.name, err)
+	w, err := readAdvertisement(body, l)
+	if err != nil {
+		return nil, r.fail(err)
 	}
 	r.mu.Lock()
 	r.wire, r.wireAt = w, time.Now()
 	r.mu.Unlock()
 	return w, nil
+}
+
+// noteTags keeps the tags of commits for advertised.
+func (r *Repo) noteTags(refs []Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tags == nil || len(r.tags) > r.limits.Refs {
+		r.tags = make(map[Hash]Hash)
+	}
+	for _, ref := range refs {
+		if !ref.Peeled.IsZero() {
+			r.tags[ref.Peeled] = ref.Hash
+		}
+	}
+}
+
+// advertised gives an annotated tag instead of the one object that it comes to, if it is known to: in versions 0 and 1
+// a server may insist that what is wanted is a ref's value, as git's own wants are.
+func (r *Repo) advertised(wants []Hash) ([]Hash, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(wants) != 1 {
+		return nil, false
+	}
+	tag, ok := r.tags[wants[0]]
+	return []Hash{tag}, ok
 }
 
 // fail names the repository in an error, and asks anew next time what the server can do: it may have moved.
@@ -161,7 +210,7 @@ func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
 			return nil, failf(Missing, "the repository names objects by %s, which %q is not", w.format().name, want)
 		}
 	}
-	pack, err := fetch(ctx, r.transport, w, req, r.limits)
+	pack, err := r.fetchFrom(ctx, w, req)
 	if err != nil {
 		return nil, named(r.name, err)
 	}
@@ -172,4 +221,16 @@ func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
 		}
 	}
 	return r.client.packs.add(r.name, pack), nil
+}
+
+func (r *Repo) fetchFrom(ctx context.Context, w wire, req fetchRequest) (*Pack, error) {
+	if tag, ok := r.advertised(req.wants); ok {
+		byTag := req
+		byTag.wants = tag
+		pack, err := fetch(ctx, r.transport, w, byTag, r.limits)
+		if !errors.Is(err, errWantRefused) { // the tag may have moved since
+			return pack, err
+		}
+	}
+	return fetch(ctx, r.transport, w, req, r.limits)
 }

@@ -61,13 +61,38 @@ var (
 
 func ParseTree(h Hash, data []byte, most int) ([]Entry, error) { return parseTree(h, data, most) }
 
-// ReadCapabilities reads an advertisement of version 2.
-func ReadCapabilities(r io.Reader) (map[string]string, error) {
-	w, err := readAdvertisement(r)
+// An Advertisement is what was read of one.
+type Advertisement struct {
+	Version int
+	Caps    map[string]string
+	Refs    []Ref
+	Targets map[string]string
+	wire    wire
+}
+
+// ReadAdvertisement reads an advertisement, and what it lists below prefixes.
+func ReadAdvertisement(r io.Reader, most int, prefixes ...string) (Advertisement, error) {
+	l := listing{prefixes: prefixes, most: most}
+	w, err := readAdvertisement(r, &l)
 	if err != nil {
-		return nil, err
+		return Advertisement{}, err
 	}
-	return w.(wire2), nil
+	ad := Advertisement{Version: w.version(), Refs: l.refs, Targets: l.targets, wire: w}
+	switch w := w.(type) {
+	case wire0:
+		ad.Caps = w.caps
+	case wire2:
+		ad.Caps = w
+	}
+	return ad, nil
+}
+
+// Fetch is the request for a commit alone.
+func (ad Advertisement) Fetch(h Hash) string { return string(ad.wire.fetch(rungLevels.commit(h, 1))) }
+
+// ReadAnswer finds the pack in the answer to fetch.
+func (ad Advertisement) ReadAnswer(r io.Reader) (io.Reader, error) {
+	return ad.wire.pack(newPktReader(r))
 }
 
 // ReadPackets reads pkt-lines up to the end, and gives their payloads, nil for special ones.

@@ -149,17 +149,22 @@ func resultSize(delta []byte) (size uint64) {
 	return size
 }
 
-// answers are real ones, of a stock server.
-func answers(f *testing.F) (all [][]byte) {
+// answers are real ones, of a stock server in a version of the protocol: advertisements first.
+func answers(f *testing.F, version int) (all [][]byte) {
 	r := gittest.New(f, "write\ncommit one\ntag v1\ntag -a v2 -m two\n-- a --\none\n")
-	for _, request := range []string{"", "0014command=ls-refs\n00010009peel\n000csymrefs\n0000",
-		"0012command=fetch\n0001000eofs-delta\n000ddeepen 1\n" + pkt("want "+r.Git("rev-parse", "HEAD")+"\n") + "0009done\n0000"} {
+	want := "want " + r.Git("rev-parse", "HEAD")
+	requests := []string{"", "0014command=ls-refs\n00010009peel\n000csymrefs\n0000",
+		"0012command=fetch\n0001000eofs-delta\n000ddeepen 1\n" + pkt(want) + "0009done\n0000"}
+	if version < 2 {
+		requests = []string{"", pkt(want+" side-band-64k ofs-delta") + "000ddeepen 1\n" + "00000009done\n", pkt(want) + "00000009done\n"}
+	}
+	for _, request := range requests {
 		cmd := exec.Command("git", "upload-pack", "--stateless-rpc", r.GitDir())
 		if request == "" {
 			cmd.Args = append(cmd.Args[:3], "--advertise-refs", r.GitDir())
 		}
 		cmd.Env = gittest.Environ(gittest.GitEnviron(f.TempDir())...)
-		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
+		cmd.Env = append(cmd.Env, fmt.Sprintf("GIT_PROTOCOL=version=%d", version))
 		cmd.Stdin = strings.NewReader(request)
 		out, err := cmd.Output()
 		if err != nil {
@@ -171,7 +176,7 @@ func answers(f *testing.F) (all [][]byte) {
 }
 
 func FuzzPktLine(f *testing.F) {
-	for _, answer := range answers(f) {
+	for _, answer := range answers(f, 2) {
 		f.Add(answer)
 	}
 	for _, s := range []string{"0003", "ffff", "fff1", "fff0", "0004", "0005\x01", "zzzz", "00", "0000000100020003", pkt("ERR no"), "0009ERR \x02"} {
@@ -198,21 +203,100 @@ func FuzzPktLine(f *testing.F) {
 	})
 }
 
-func FuzzCapabilities(f *testing.F) {
+func FuzzAdvertisement(f *testing.F) {
 	f.Add([]byte(advertisement))
-	for _, answer := range answers(f) {
-		f.Add(answer)
-	}
-	f.Add([]byte("000eversion 2\n000cls-refs\n000afetch\n0000"))
-	f.Add([]byte("000eversion 1\n0000"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		caps, err := git.ReadCapabilities(bytes.NewReader(data))
-		var e *git.Error
-		if err != nil && (!errors.As(err, &e) || e.Kind != git.Broken) {
-			t.Errorf("%T %v", err, err)
+	for version := range 3 {
+		for _, answer := range answers(f, version) {
+			f.Add(answer)
 		}
-		if err == nil && !slices.Contains(slices.Collect(maps.Keys(caps)), "fetch") {
-			t.Errorf("%v", caps)
+	}
+	zeros := strings.Repeat("0", 40)
+	for _, s := range []string{
+		"000eversion 2\n000cls-refs\n000afetch\n0000", "000eversion 1\n0000", "0000", "001e# service=git-upload-pack\n00000000",
+		pkt(zeros+" capabilities^{}\x00side-band filter agent=git/2 symref=HEAD:refs/heads/main") + "0000",
+		pkt(zeros+" HEAD\x00object-format=sha1 object-format=sha256") + pkt("shallow "+zeros) + "0000",
+	} {
+		f.Add([]byte(s))
+	}
+	h := nameOf(blobObject, "x")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ad, err := git.ReadAdvertisement(bytes.NewReader(data), 1000, "refs/tags/", "HEAD")
+		var e *git.Error
+		if err != nil {
+			if !errors.As(err, &e) || e.Kind != git.Broken {
+				t.Errorf("%T %v", err, err)
+			}
+			return
+		}
+		if _, err := git.ReadPackets(strings.NewReader(ad.Fetch(h))); err != io.EOF || !strings.Contains(ad.Fetch(h), h.String()) {
+			t.Errorf("request %q: %v", ad.Fetch(h), err)
+		}
+		if ad.Version == 2 {
+			if _, ok := ad.Caps["fetch"]; !ok || ad.Refs != nil {
+				t.Errorf("%+v", ad)
+			}
+			return
+		}
+		if len(data) > 60000 {
+			return // one line could become too long
+		}
+		again, err := git.ReadAdvertisement(strings.NewReader(rewritten(ad)), 1000, "")
+		if err != nil || !slices.Equal(again.Refs, ad.Refs) || !maps.Equal(again.Caps, ad.Caps) {
+			t.Errorf("%+v, %v\nwant %+v", again, err, ad)
+		}
+	})
+}
+
+// rewritten is an advertisement of version 0 with what was read of one.
+func rewritten(ad git.Advertisement) string {
+	caps := ""
+	for name, value := range ad.Caps {
+		caps += " " + name + "=" + value
+	}
+	for name, target := range ad.Targets {
+		caps += " symref=" + name + ":" + target
+	}
+	s := pkt(strings.Repeat("0", 40) + " capabilities^{}\x00" + caps)
+	for _, ref := range ad.Refs {
+		s += pkt(ref.Hash.String() + " " + ref.Name)
+		if !ref.Peeled.IsZero() {
+			s += pkt(ref.Peeled.String() + " " + ref.Name + "^{}")
+		}
+	}
+	return s + "0000"
+}
+
+// FuzzAnswer looks for the pack in an answer, which is the rest of it as it is, or in packets.
+func FuzzAnswer(f *testing.F) {
+	for version := range 3 {
+		for _, answer := range answers(f, version) {
+			f.Add(answer, version, true)
+			f.Add(answer, version, false)
+		}
+	}
+	zeros := strings.Repeat("0", 40)
+	f.Add([]byte(pkt("shallow "+zeros)+pkt("unshallow "+zeros)+"0000"+pkt("NAK")+"PACK"), 0, false)
+	f.Add([]byte(pkt("ERR upload-pack: not our ref "+zeros)), 0, true)
+	f.Fuzz(func(t *testing.T, data []byte, version int, bands bool) {
+		caps := "ofs-delta"
+		if bands {
+			caps += " side-band-64k"
+		}
+		text := pkt(strings.Repeat("0", 40)+" HEAD\x00"+caps) + "0000"
+		if version == 2 {
+			text = advertisement
+		}
+		ad, err := git.ReadAdvertisement(strings.NewReader(text), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := ad.ReadAnswer(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		pack, err := io.ReadAll(r)
+		if len(pack) > len(data) || version != 2 && !bands && (err != nil || !bytes.HasSuffix(data, pack) || !bytes.Contains(data[:len(data)-len(pack)], []byte("NAK"))) {
+			t.Errorf("%q, %v", pack, err)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-// Package git reads repositories by git's own protocol, version 2, and knows nothing of Go modules.
+// Package git reads repositories by git's own protocol, in its versions 2, 1 and 0, and knows nothing of Go modules.
 //
 // A [Client] is the means (an HTTP client, limits, what it has learned of each host), a [Repo] one repository, and a
 // [Snapshot] one commit of it: its trees, and those blobs that were asked for. Nothing is cloned: a fetch brings what
@@ -8,7 +8,7 @@
 // Everything that a host sends is taken for hostile: lengths, counts, sizes and delta chains are bounded by [Limits],
 // and each object's content is checked against its name.
 //
-// The protocol is described in gitprotocol-v2(5), gitprotocol-common(5) and gitformat-pack(5).
+// The protocol is described in gitprotocol-v2(5), gitprotocol-pack(5), gitprotocol-common(5) and gitformat-pack(5).
 package git
 
 import (

@@ -37,8 +37,10 @@ type listing struct {
 	most     int // refs, of whatever name
 	refs     []Ref
 
-	count int
-	size  int64
+	targets map[string]string // of symbolic refs, where the lines don't say
+	last    string            // name of the ref before
+	count   int
+	size    int64
 }
 
 // line accounts for a line of the server's.
@@ -51,6 +53,7 @@ func (l *listing) line(text string) error {
 
 // add takes a ref, if it is one of those.
 func (l *listing) add(ref Ref) error {
+	l.last = ref.Name
 	if l.count++; l.count > l.most {
 		return failf(Broken, "the host lists more than %d refs", l.most)
 	}
@@ -85,11 +88,45 @@ func (l *listing) read(r io.Reader) error {
 	}
 }
 
+// advertised reads a line of an advertisement of version 0: `OID NAME`, followed by `OID NAME^{}` if that is an annotated
+// tag; `OID capabilities^{}` if there is no ref; and `shallow OID` where the server's own history ends.
+func (l *listing) advertised(text string) error {
+	if err := l.line(text); err != nil {
+		return err
+	}
+	oid, name, _ := strings.Cut(text, " ")
+	if oid == "shallow" {
+		return nil
+	}
+	h, err := ParseHash(oid)
+	if err != nil || name == "" || strings.Contains(name, " ") {
+		return malformedRef(text)
+	}
+	tag, peeled := strings.CutSuffix(name, "^{}")
+	switch {
+	case !peeled:
+		return l.add(Ref{Name: name, Hash: h, Target: l.targets[name]})
+	case l.count == 0 && tag == "capabilities":
+		return nil
+	case tag != l.last:
+		return malformedRef(text)
+	}
+	l.last = ""
+	if n := len(l.refs); n > 0 && l.refs[n-1].Name == tag {
+		l.refs[n-1].Peeled = h
+	}
+	return nil
+}
+
+func malformedRef(text string) error {
+	return failf(Broken, "the host sent a malformed ref: %.100q", text)
+}
+
 // parseRef reads `OID NAME [symref-target:REF] [peeled:OID]`. An unborn ref has no object.
 func parseRef(text string) (Ref, error) {
 	fields := strings.Split(text, " ")
 	if len(fields) < 2 || fields[1] == "" {
-		return Ref{}, failf(Broken, "the host sent a malformed ref: %.100q", text)
+		return Ref{}, malformedRef(text)
 	}
 	ref := Ref{Name: fields[1]}
 	var err error

@@ -127,8 +127,6 @@ func TestHostile(t *testing.T) {
 		name, advertisement, want string
 		refs, fetch               func(io.Writer, *http.Request, string)
 	}{
-		{name: "version 0", advertisement: "001e# service=git-upload-pack\n0000" + pkt(zeros+" HEAD\x00multi_ack\n") + "0000", want: "does not speak version 2"},
-		{name: "version 1", advertisement: "000eversion 1\n0000", want: "does not speak version 2"},
 		{name: "no flush after the service", advertisement: "001e# service=git-upload-pack\n" + v2, want: "no flush"},
 		{name: "empty advertisement", advertisement: " ", want: "connection ended"},
 		{name: "no commands", advertisement: v2 + "0000", want: "does not know the command"},

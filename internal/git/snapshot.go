@@ -88,6 +88,16 @@ func (s *Snapshot) Close() {
 
 // fetch brings what a rung's request asks for, and goes down the ladder as the host refuses.
 func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) error {
+	w, err := s.repo.speak(ctx)
+	if err != nil {
+		return err
+	}
+	if !w.anyObject() {
+		s.rung = rungWhole
+		if req := request(s.rung); !req.deepen { // trees or blobs of a commit that came without them
+			return s.fetchAll(ctx, req.wants)
+		}
+	}
 	for {
 		req := request(s.rung)
 		if s.rung == rungBlobless && s.dir != "" && !s.unlimited {

@@ -16,7 +16,10 @@ type wire interface {
 	format() *format
 	// filters reports whether a fetch may have a filter. Which ones, only an attempt can tell.
 	filters() bool
-	// lsRefs is the request for the refs that begin with one of the prefixes, at least.
+	// anyObject reports whether trees and blobs may be wanted by themselves, as far as the server has said.
+	anyObject() bool
+	// lsRefs is the request for the refs that begin with one of the prefixes, at least; nil if a new advertisement
+	// lists them.
 	lsRefs(prefixes []string) []byte
 	// fetch is the request for a pack.
 	fetch(req fetchRequest) []byte
@@ -30,8 +33,9 @@ const newestVersion = 2
 // protocol names a version in the Git-Protocol header, or GIT_PROTOCOL.
 func protocol(version int) string { return fmt.Sprintf("version=%d", version) }
 
-// readAdvertisement reads what a server says it can do. Over HTTP the name of the service comes first.
-func readAdvertisement(r io.Reader) (wire, error) {
+// readAdvertisement reads what a server says it can do, and its refs if it lists them unasked. Over HTTP the name of
+// the service comes first.
+func readAdvertisement(r io.Reader, l *listing) (wire, error) {
 	p := newPktReader(r)
 	text, kind, err := p.line()
 	if err == nil && strings.HasPrefix(text, "# service=") {
@@ -43,10 +47,19 @@ func readAdvertisement(r io.Reader) (wire, error) {
 	if err != nil {
 		return nil, answerError(err)
 	}
-	if kind != dataPacket || text != "version 2" {
-		return nil, failf(Broken, "the host does not speak version 2 of git's protocol")
+	number, named := strings.CutPrefix(text, "version ")
+	switch {
+	case !named:
+		return readVersion0(p, 0, text, kind, l)
+	case number == "2":
+		return readVersion2(p)
+	case number == "1":
+		if text, kind, err = p.line(); err != nil {
+			return nil, answerError(err)
+		}
+		return readVersion0(p, 1, text, kind, l)
 	}
-	return readVersion2(p)
+	return nil, failf(Broken, "the host speaks version %.20q of git's protocol, which is unknown here", number)
 }
 
 // formatNamed is the format that a server names; without a name, the one that all had once. It is nil if unknown.

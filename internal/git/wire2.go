@@ -41,6 +41,7 @@ func (w wire2) check() error {
 func (w wire2) version() int    { return 2 }
 func (w wire2) format() *format { return formatNamed(w["object-format"]) }
 func (w wire2) filters() bool   { return w.fetchTakes("filter") }
+func (w wire2) anyObject() bool { return true }
 
 // fetchTakes reports whether fetch knows a feature.
 func (w wire2) fetchTakes(feature string) bool {

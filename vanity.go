@@ -40,23 +40,30 @@
 //
 // A version is a tag. The pattern Tags has one "*", which stands for the version without its "v": by "tool-*", the tag
 // tool-1.2.0 is v1.2.0. Tags whose version is not canonical (tool-1, tool-01.2.0, tool-1.2.0+meta) or looks like a
-// pseudo-version are none. A path without a major version suffix has the versions v0 and v1, a path that ends in /v2
-// the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must be of that major version. Where
-// Config.Module is set, no more of the path is compared here, as in the go command, so that a fork can stand in for the
-// original; whoever requires it without a replace directive is told by his own go command if the path is another. A
-// repository's root without go.mod is served with the one that the go command makes up, if Config.Module is set.
-// Pre-releases are listed, and so are retracted versions, which are never the latest.
+// pseudo-version are not listed. A path without a major version suffix has the versions v0 and v1, a path that ends in
+// /v2 the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must be of that major version.
+// Where Config.Module is set, no more of the path is compared here, as in the go command, so that a fork can stand in
+// for the original; whoever requires it without a replace directive is told by his own go command if the path is
+// another. A repository's root without go.mod is served with the one that the go command makes up, if Config.Module is
+// set; its tags of v2 and above are +incompatible versions. Pre-releases are listed, and so are retracted versions,
+// which are never the latest.
 //
-// Not served are, for now: queries by branch or commit, pseudo-versions, +incompatible versions, and modules that the
-// repository's .gitattributes would convert on their way out (eol=crlf, ident, working-tree-encoding). Such requests
-// are answered with 404 and the reason.
+// The version in VERSION.info may be a query: the name of a branch or tag without a slash, HEAD, or a commit's hash, or 7
+// digits of it and more. It comes to the highest version that has a tag on the commit, or to a pseudo-version, whose
+// base is the highest version before the commit by the tags of this pattern. A pseudo-version asked for must have the
+// commit's time and hash, and a base that precedes the commit. A commit that no branch or tag reaches is refused, though
+// git hosts give it out: it may be anyone's, from a pull request. Without a release or pre-release, the latest version
+// is what the default branch comes to.
 //
 // # Contents
 //
 // A zip holds, byte for byte, what the go command would put in if it fetched from the repository itself, and so has
 // the same "h1:" checksum: nested modules, vendored packages, symbolic links and submodules are left out, a module in
-// a subdirectory without LICENSE has that of the repository's root, export-ignore has no effect. What the go command
-// refuses, because of a file's name or the module's size, is refused here.
+// a subdirectory without LICENSE has that of the repository's root. Files are converted as .gitattributes says (text,
+// eol, ident, working-tree-encoding from UTF-8 to UTF-16, UTF-32 or Latin-1; a file to be converted that has more than
+// 64 MiB, or to another encoding, is refused), while export-ignore and export-subst have no effect. What the go command
+// refuses, because of a file's name or the module's size, is refused here; how the line "go" of go.mod compares with a
+// go command is that one's to say.
 //
 // A version stays the commit that it was when it was first served, also if its tag moves, as long as its info is kept.
 // The answers used last are, up to 64 MiB for a handler, of which 16 MiB are for small ones alone: the infos of some

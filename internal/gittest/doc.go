@@ -22,6 +22,7 @@
 //	at TIME              dates in RFC 3339, with their zone, for what follows
 //	write [PREFIX [DIR]] copy the files below PREFIX/ (all of them, if empty) to the work tree, or below its DIR
 //	print PATH TEXT      write just these bytes, for what Go's raw strings can't hold
+//	repeat N PATH TEXT   write the text N times; with a % in PATH, to as many files, % being 0, 1, ... in both
 //	rm PATH...           remove files or directories
 //	symlink TARGET PATH  make a symbolic link
 //	chmod MODE PATH      set the mode, in octal
@@ -31,6 +32,27 @@
 //	branch ARGS...       git branch
 //	git ARGS...          any git command
 //	init ARGS...         begin again as git init with ARGS does, for another branch or hash
+//
+// In every word {hash:REV} stands for a revision's hash, {hash12:REV} for its first twelve digits, and {time:REV} for
+// the time of its commit as a pseudo-version has it; see [Repo.Expand].
+//
+// # Objects that git doesn't make
+//
+// More commands make an object by hand, which is made/NAME from then on, to be tagged, put into a tree, and so on. Git's
+// own rules don't hold for it:
+//
+//	blob NAME TEXT                 a blob
+//	tree NAME [MODE ENTRY REV]...  a tree of these entries in this order, their names being any bytes; of dir/a and
+//	                               dir/b next to each other, dir becomes a tree, too
+//	commit-tree NAME TREE [REV]... a commit of a tree, with these parents
+//	object NAME TYPE TEXT          an object of just these bytes
+//
+// For example, a commit that no work tree gives:
+//
+//	blob text "text\n"
+//	tree odd 100644 "latin\xe9" made/text 100755 sub/.git made/text 160000 gone {hash:HEAD}
+//	commit-tree odd made/odd HEAD
+//	tag v1.0.0 made/odd
 //
 // # What is fixed
 //

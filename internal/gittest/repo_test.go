@@ -152,6 +152,48 @@ func TestDeltas(t *testing.T) {
 	}
 }
 
+const objectsScript = `
+write
+commit one
+blob text "text\n"
+tree odd 100644 "latin\xe9" made/text 100755 sub/.git made/text 100644 sub/sub/x made/text 160000 gone {hash:HEAD} 100644 a HEAD:m.go
+commit-tree first made/odd
+commit-tree second made/odd HEAD made/first
+tag v1.0.0 made/second
+tag v0.0.0-{time:made/second}-{hash12:made/second} HEAD
+object raw commit "tree {hash:made/odd}\nauthor A <a> 0 +0000\ncommitter C <c> 1700000000 -0730\n\nlate"
+tag late made/raw
+repeat 3 files/%.txt "% of %\n"
+repeat 3 one.txt "a%"
+commit two
+-- m.go --
+package m
+`
+
+// TestObjects asserts that a script can make what git doesn't.
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, objectsScript)
+	list := func(tree string) string { return r.Git("ls-tree", "-r", "-z", "--format=%(objectmode) %(path)", tree) }
+	second := r.Git("rev-parse", "made/second")
+	tests := []struct{ name, got, want string }{
+		{"tree", list("v1.0.0"), `100644 "latin\351"` + "\x00100755 sub/.git\x00100644 sub/sub/x\x00160000 gone\x00100644 a\x00"},
+		{"content", r.Git("cat-file", "blob", "v1.0.0:sub/sub/x"), "text"},
+		{"parents", r.Git("log", "-1", "--format=%P", "v1.0.0"), r.Git("rev-parse", "HEAD~1") + " " + r.Git("rev-parse", "made/first")},
+		{"tags", r.Git("tag", "--list", "v0*"), "v0.0.0-20240101000200-" + second[:12]},
+		{"expanded", r.Expand("{hash:v1.0.0^{commit}} {hash7:v1.0.0} {time:v1.0.0}{x}"), second + " " + second[:7] + " 20240101000200{x}"},
+		{"late", r.Expand("{time:late}"), "20231114221320"},
+		{"files", list("HEAD"), "100644 files/0.txt\x00100644 files/1.txt\x00100644 files/2.txt\x00100644 m.go\x00100644 one.txt\x00"},
+		{"numbered", r.Git("cat-file", "blob", "HEAD:files/1.txt"), "1 of 1"},
+		{"repeated", r.Git("cat-file", "blob", "HEAD:one.txt"), "a%a%a%"},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
 func TestBadScripts(t *testing.T) {
 	t.Parallel()
 	for _, script := range []string{
@@ -165,6 +207,15 @@ func TestBadScripts(t *testing.T) {
 		"print ../out text",
 		"print . text",
 		"tag v1.0.0", // there's no commit
+		"tree odd 100644 name",
+		"tree odd 100644 name nothing",
+		"blob text",
+		"blob text {hash:nothing}",
+		"object text blob",
+		"object text cloud text",
+		"commit-tree c nothing",
+		"repeat some a b",
+		"repeat 2 a",
 	} {
 		if got := failure(t, func(tb testing.TB) { gittest.New(tb, script) }); got == "" {
 			t.Errorf("%q didn't fail", script)

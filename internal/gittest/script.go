@@ -23,6 +23,11 @@ func (r *Repo) Run(script string) {
 		}
 		ran = true
 		words, err := split(line)
+		for i := range words {
+			if err == nil {
+				words[i], err = r.expand(words[i])
+			}
+		}
 		if err == nil {
 			err = r.do(words[0], words[1:], files)
 		}
@@ -47,6 +52,10 @@ func (r *Repo) do(command string, args []string, files []file) error {
 	case "git":
 		_, err := r.git(args...)
 		return err
+	case "blob", "tree", "object", "commit-tree":
+		return r.make(command, args)
+	case "repeat":
+		return r.repeat(args)
 	case "tag", "branch":
 		_, err := r.git(append([]string{command}, args...)...)
 		return err
@@ -103,6 +112,29 @@ func (r *Repo) edit(command, a, b string) error {
 	}
 	_, err = r.git("update-index", "--add", "--cacheinfo", "160000,"+a+","+path.Clean(b))
 	return err
+}
+
+// repeat writes a text so and so often, into one file or as many.
+func (r *Repo) repeat(args []string) error {
+	if len(args) != 3 {
+		return errors.New("want a number, a path and text")
+	}
+	times, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	name, text := args[1], args[2]
+	if !strings.Contains(name, "%") {
+		return r.write(name, []byte(strings.Repeat(text, times)))
+	}
+	for i := range times {
+		number := strconv.Itoa(i)
+		content := strings.ReplaceAll(text, "%", number)
+		if err := r.write(strings.ReplaceAll(name, "%", number), []byte(content)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove removes files and directories, which must be there.

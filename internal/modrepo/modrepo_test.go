@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,25 @@ import (
 	"example.com/vanity/internal/gittest"
 	"example.com/vanity/internal/modrepo"
 )
+
+// small is a module of two files.
+const small = "-- go.mod --\nmodule github.com/o/any\n-- m.go --\npackage m\n"
+
+// checkError wants an *Error, which is a not-found, of one line that says what it should and names no repository.
+func checkError(t *testing.T, err error, text string) {
+	t.Helper()
+	var e *modrepo.Error
+	switch {
+	case !errors.As(err, &e), !errors.Is(err, fs.ErrNotExist):
+		t.Errorf("error %v (%T), want an *Error", err, err)
+	case !strings.Contains(e.Reason, text):
+		t.Errorf("Reason %q, want one with %q", e.Reason, text)
+	case strings.ContainsFunc(e.Error(), func(r rune) bool { return r < ' ' }), len(e.Reason) > 1000:
+		t.Errorf("error %.2000q is more than a line", e.Error())
+	case strings.Contains(e.Reason, "127.0.0.1"), strings.Contains(e.Reason, os.TempDir()):
+		t.Errorf("Reason %q names the repository", e.Reason)
+	}
+}
 
 // local gives a source of a repository on this machine.
 func local(r *gittest.Repo, dir, tags string) *modrepo.Source {

@@ -1,0 +1,154 @@
+package vanity_test
+
+import (
+	"fmt"
+	"hash/fnv"
+	"html"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/module"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/gocmd"
+)
+
+// TestDirect compares what we answer for many repositories with what the go command computes of them by itself, as it
+// does with GOPROXY=direct. The go command is right.
+//
+// A repository is a script of package gittest, testdata/direct/NAME.txt, with a few lines more. The first ones are a
+// comment, a sentence that says what it is about; others, anywhere before the files, are
+//
+//	ask MODULE@QUERY [OUTCOME [TEXT]]  a question: see below
+//	found PREFIX [SUBDIR]              discovery finds the repository by this prefix of import paths, too
+//	tags PATTERN [DIR]                 the tags of DIR's module have a pattern that is not the go command's
+//
+// The go command knows the repository as github.com/o/NAME. MODULE is what follows that, /vN included, or nothing; or
+// it is a whole path that discovery finds. QUERY is a version, branch, tag or hash, and may hold {hash:REV},
+// {hash12:REV} and {time:REV}, as other words of a script may. For each MODULE the list of versions is compared, too.
+// OUTCOME is what becomes of the answer:
+//
+//	(none)         both serve, and the same
+//	fails          both fail, we with status 404 and a line of text
+//	refused        the go command serves; we don't yet
+//	ours           we serve; the go command fails for reasons that are not the proxy's to judge
+//
+// TEXT is part of our reason. With tags, "{1.2.3}" in a command is that version's tag: we are asked for a repository
+// with tags of that pattern, and the go command for a copy with tags of its own.
+//
+// To run one script: go test -run 'TestDirect/.*/NAME' .
+func TestDirect(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	const groups = 4
+	scripts := readScripts(t)
+	for i := range groups {
+		t.Run(fmt.Sprintf("%d", i+1), func(t *testing.T) {
+			t.Parallel()
+			var group []*script
+			for j := i; j < len(scripts); j += groups {
+				group = append(group, scripts[j])
+			}
+			testDirect(t, group)
+		})
+	}
+}
+
+// testDirect asks the go command once for all, as its start takes time.
+func testDirect(t *testing.T, scripts []*script) {
+	theirs, ours := make(map[string]*gittest.Repo), make(map[string]*gittest.Repo)
+	var asks []*ask
+	for _, s := range scripts {
+		theirs["o/"+s.name], ours["o/"+s.name] = s.repos(t)
+		asks = append(asks, s.asks...)
+	}
+	g := gocmd.New(t, gocmd.Discovery(t, importTags(scripts))...)
+	g.Direct(gittest.Serve(t, gittest.AllFilters, theirs).URL)
+	downloads := downloads(t, g, asks)
+	lists := lists(t, g, asks)
+
+	way := ways(t, ours)
+	for _, s := range scripts {
+		t.Run(s.name, func(t *testing.T) {
+			asked := make(map[string]proxy)
+			for _, a := range s.asks {
+				p, ok := asked[a.path]
+				if !ok {
+					p = newProxy(t, vanity.Goproxy("", a.config(way(s.name)), quiet()), a.path)
+					asked[a.path] = p
+					t.Run(a.name()+" list", func(t *testing.T) { report(t, p.judgeList(t, lists[a.path])) })
+				}
+				t.Run(a.name()+"@"+a.query, func(t *testing.T) {
+					d, ok := downloads[a.path+"@"+a.query]
+					if !ok {
+						t.Fatal("the go command did not answer")
+					}
+					t.Logf("the go command: %s %s", d.Version, d.Error)
+					report(t, a.judge(t, p, d))
+				})
+			}
+		})
+	}
+}
+
+func (a *ask) name() string { return strings.TrimPrefix(a.path, "github.com/o/") }
+
+func report(t *testing.T, faults []string) {
+	t.Helper()
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+}
+
+// importTags plays every domain.
+func importTags(scripts []*script) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, s := range scripts {
+			for _, f := range s.found {
+				if path := r.Host + r.URL.Path; path == f.prefix || strings.HasPrefix(path, f.prefix+"/") {
+					content := strings.TrimSpace(f.prefix + " git https://github.com/o/" + s.name + " " + f.subdir)
+					fmt.Fprintf(w, `<meta name="go-import" content="%s">`, html.EscapeString(content))
+				}
+			}
+		}
+	})
+}
+
+// ways gives each script its own way to our repositories: a server with more or fewer filters, or a path.
+func ways(t *testing.T, repos map[string]*gittest.Repo) func(name string) string {
+	var urls []string
+	for _, filters := range []gittest.Filters{gittest.AllFilters, gittest.ForgeFilters, gittest.TreeFilters, gittest.NoFilters} {
+		urls = append(urls, gittest.Serve(t, filters, repos).URL)
+	}
+	return func(name string) string {
+		h := fnv.New32a() // so that one script keeps its way when others come
+		h.Write([]byte(name))
+		if i := int(h.Sum32() % 5); i < len(urls) {
+			return urls[i] + "/o/" + name
+		}
+		return repos["o/"+name].GitDir()
+	}
+}
+
+// newProxy serves a handler for one module.
+func newProxy(t testing.TB, h http.Handler, modPath string) proxy {
+	t.Helper()
+	escPath, err := module.EscapePath(modPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proxy{serve(t, h) + "/" + escPath}
+}
+
+// modules are the paths that are asked for, each once.
+func modules(asks []*ask) (paths []string) {
+	for _, a := range asks {
+		paths = append(paths, a.path)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}

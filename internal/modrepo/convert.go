@@ -40,8 +40,9 @@ func (m *Module) convert(ctx context.Context, rev *revision, asked string) (*Inf
 // A converter names the version of one revision.
 type converter struct {
 	*Module
-	rev   *revision
-	asked string
+	rev    *revision
+	asked  string
+	pseudo string // the version that was made for it
 
 	found    bool  // the module was looked for in the commit
 	foundErr error // and this is what came of it
@@ -99,7 +100,8 @@ func (c *converter) choose(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return module.PseudoVersion(module.PathMajorPrefix(c.pathMajor), base, c.rev.time(), c.rev.short()), nil
+	c.pseudo = module.PseudoVersion(module.PathMajorPrefix(c.pathMajor), base, c.rev.time(), c.rev.short())
+	return c.pseudo, nil
 }
 
 // fits reports whether a version is of the path's major version, or may be +incompatible.
@@ -141,6 +143,9 @@ func (c *converter) check(ctx context.Context, v string) (*Info, error) {
 	}
 	if c.foundErr != nil {
 		return nil, c.foundErr
+	}
+	if v != c.asked && module.IsPseudoVersion(v) && v != c.pseudo {
+		return nil, notFound("the commit has a tag that looks like the pseudo-version %s, which it is not", v)
 	}
 	if v == strings.TrimSuffix(c.asked, incompatible) {
 		v = c.asked

@@ -42,7 +42,7 @@ func (c *converter) validateBase(ctx context.Context, base string) error {
 	}
 	known := false
 	for v, tag := range c.rev.tags {
-		if semver.Compare(v, base) != 0 {
+		if semver.Compare(v, base) != 0 || !strings.HasPrefix(v, base) { // v1.2 is no v1.2.0
 			continue
 		}
 		known = true

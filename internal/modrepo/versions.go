@@ -149,38 +149,53 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list = slices.DeleteFunc(list, retracted); len(list) > 0 {
-		return m.Stat(ctx, highest(list))
+	if kept := slices.DeleteFunc(slices.Clone(list), retracted); len(kept) > 0 {
+		return m.Stat(ctx, highest(kept))
 	}
-	return m.head(ctx)
+	info, err := m.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 { // who has no version before it speaks for itself
+		data, err := m.GoMod(ctx, info)
+		if err != nil {
+			return nil, err
+		}
+		retracted = retractionsOf(data)
+	}
+	if retracted(info.Version) {
+		return nil, notFound("all versions of the module are retracted")
+	}
+	return info, nil
 }
 
 // retractions reports which versions the module takes back. Its highest version with a go.mod says so; if that can't be
 // had or read, none is (coderepo.go, retractedVersions and convert).
 func (m *Module) retractions(ctx context.Context, list []string) (func(version string) bool, error) {
-	none := func(string) bool { return false }
 	if i := slices.IndexFunc(list, isIncompatible); i >= 0 {
 		list = list[:i] // what follows has no go.mod
 	}
 	if len(list) == 0 {
-		return none, nil
+		return retractionsOf(nil), nil
 	}
 	data, err := m.taggedGoMod(ctx, highest(list))
-	if isAbsent(err) {
-		return none, nil
-	}
-	if err != nil {
+	if err != nil && !isAbsent(err) {
 		return nil, err
 	}
-	f, err := modfile.ParseLax("go.mod", data, nil)
+	return retractionsOf(data), nil
+}
+
+// retractionsOf reports which versions a go.mod takes back. One that can't be read takes none.
+func retractionsOf(goMod []byte) func(version string) bool {
+	f, err := modfile.ParseLax("go.mod", goMod, nil)
 	if err != nil {
-		return none, nil
+		f = new(modfile.File)
 	}
 	return func(v string) bool {
 		return slices.ContainsFunc(f.Retract, func(r *modfile.Retract) bool {
 			return semver.Compare(r.Low, v) <= 0 && semver.Compare(v, r.High) <= 0
 		})
-	}, nil
+	}
 }
 
 func isIncompatible(version string) bool { return strings.HasSuffix(version, incompatible) }

@@ -457,23 +457,21 @@ func TestZipWriter(t *testing.T) {
 	}
 }
 
-// Attributes that are too much work are refused.
+// Attributes that are too much work are refused, and files that are too large to be converted.
 func TestAttributesLimits(t *testing.T) {
 	r := gittest.New(t, "write\n"+small)
-	for i := range 300 {
-		r.Write(fmt.Sprintf("%d%s", i, strings.Repeat("x", 200)), nil)
-	}
-	r.Commit("one")
 	for tag, text := range map[string]string{
 		"v1.0.0": strings.Repeat("#", 4<<20+1),
-		"v1.1.0": strings.Repeat("*a*b*c*d*e*f*g*h*i ident\n", 1000),
+		"v1.1.0": strings.Repeat("a ident\n", 1<<18),
+		"v1.2.0": "big ident",
 	} {
 		r.Write(".gitattributes", []byte(text))
+		r.Write("big", make([]byte, 64<<20+1))
 		r.Run("commit more\ntag " + tag)
 	}
 	s := local(r, "", "v*")
 	m := mustModule(t, s, "x.y/z", false)
-	for version, want := range map[string]string{"v1.0.0": "more than 4194304 bytes", "v1.1.0": "too complicated"} {
+	for version, want := range map[string]string{"v1.0.0": "more than 4194304 bytes", "v1.1.0": "too complicated", "v1.2.0": "a file to be converted has more than"} {
 		info, err := m.Stat(t.Context(), version)
 		if err != nil {
 			t.Fatal(err)

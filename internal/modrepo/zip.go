@@ -14,6 +14,8 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/gitattr"
+	"example.com/vanity/internal/spool"
 )
 
 // Zip writes the module zip of the version that info is about. Its content is what the go command would put in, file
@@ -28,11 +30,15 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := m.choose(files, r.goMod)
+	if err := r.findConversions(ctx, files); err != nil {
+		return err
+	}
+	goMod, err := r.convertedGoMod(files)
 	if err != nil {
 		return err
 	}
-	if err := r.checkAttributes(ctx, files); err != nil {
+	wanted, err := m.choose(files, goMod)
+	if err != nil {
 		return err
 	}
 	blobs := make([]git.Hash, len(wanted))
@@ -43,6 +49,11 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 		return gone(info, err)
 	}
 	if err := sizes(r.snapshot, wanted); err != nil {
+		return err
+	}
+	var converted spool.Spool
+	defer converted.Close()
+	if err := convertFiles(ctx, wanted, &converted); err != nil {
 		return err
 	}
 	return m.create(w, info.Version, files)
@@ -104,7 +115,6 @@ func (m *Module) choose(files []*file, goMod []byte) ([]*file, error) {
 	wanted := make([]*file, len(checked.Valid))
 	for i, name := range checked.Valid {
 		wanted[i] = named[name]
-		wanted[i].wanted = true
 	}
 	return wanted, nil
 }
@@ -150,17 +160,24 @@ func (m *Module) create(w io.Writer, version string, files []*file) error {
 
 // A file is one file of a module, for [modzip.Create].
 type file struct {
-	name      string
-	entry     git.Entry
-	size      int64
-	wanted    bool // goes into the zip
-	inherited bool // LICENSE of the repository's root
-	snapshot  *git.Snapshot
+	name       string
+	entry      git.Entry
+	size       int64
+	inherited  bool // LICENSE of the repository's root
+	snapshot   *git.Snapshot
+	conversion gitattr.Conversion
+	converted  io.ReaderAt // the content, if it is converted
 }
 
-func (f *file) Path() string                 { return f.name }
-func (f *file) Lstat() (fs.FileInfo, error)  { return fileInfo{f}, nil }
-func (f *file) Open() (io.ReadCloser, error) { return f.snapshot.OpenBlob(f.entry.Hash) }
+func (f *file) Path() string                { return f.name }
+func (f *file) Lstat() (fs.FileInfo, error) { return fileInfo{f}, nil }
+
+func (f *file) Open() (io.ReadCloser, error) {
+	if f.converted == nil {
+		return f.snapshot.OpenBlob(f.entry.Hash)
+	}
+	return io.NopCloser(io.NewSectionReader(f.converted, 0, f.size)), nil
+}
 
 // unread is a file whose content is not at hand, but for go.mod's, which the rules want to see.
 type unread struct {

@@ -48,6 +48,7 @@ func checkRedirect(follow func(*http.Request, []*http.Request) error, req *http.
 	if via[0].Method != http.MethodGet {
 		return http.ErrUseLastResponse
 	}
+	req.URL.User = nil // credentials are the owner's affair, not a host's
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return failf(Broken, "the host redirects from https to %s", req.URL.Scheme)
 	}
@@ -81,10 +82,11 @@ func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCl
 	if err != nil {
 		return nil, err
 	}
-	// resp.Request is the last of the redirects; a host that sends us to a page of another shape is no git server.
+	// resp.Request is the last of the redirects. All that was asked for must be at its end, query included: so git has it,
+	// and a page of another shape is no git server's.
 	last := *resp.Request.URL
-	last.RawQuery, last.ForceQuery, last.Fragment = "", false, ""
-	newBase, ok := strings.CutSuffix(last.String(), infoRefs)
+	last.Fragment, last.RawFragment = "", ""
+	newBase, ok := strings.CutSuffix(last.String(), infoRefs+"?"+serviceQuery)
 	if !ok {
 		resp.Body.Close()
 		return nil, failf(Broken, "the host redirects to %s, which is no repository", redacted(&last))

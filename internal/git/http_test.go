@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,8 +139,16 @@ func TestHTTPRedirect(t *testing.T) {
 	mux.HandleFunc("/elsewhere/info/refs/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 	})
+	redirect("/query/r/info/refs", "/new/r/info/refs?service=git-upload-pack&token=x")
+	redirect("/no-query/r/info/refs", "/smart/r/info/refs")
+	redirect("/fragment/r/info/refs", "/new/r"+query+"#top")
+	mux.HandleFunc("/smart/r/info/refs", fake{}.ServeHTTP)
 	redirect("/ftp/r/info/refs", "ftp://localhost/r"+query)
 	redirect("/post/r/git-upload-pack", "/new/r/git-upload-pack")
+	mux.HandleFunc("/post307/r/git-upload-pack", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/new/r/git-upload-pack", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/post307/r/info/refs", fake{}.ServeHTTP)
 	mux.HandleFunc("/login", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") })
 	mux.HandleFunc("/post/r/info/refs", fake{}.ServeHTTP)
 	around := func(next http.Handler) http.Handler {
@@ -157,12 +166,15 @@ func TestHTTPRedirect(t *testing.T) {
 		kind git.Kind // -1 for none
 		want string
 	}{
-		{"old", -1, ""}, {"far", -1, ""}, {"chain", -1, ""},
+		{"old", -1, ""}, {"far", -1, ""}, {"chain", -1, ""}, {"fragment", -1, ""},
 		{"loop", git.Broken, "more than 10 times"},
 		{"login", git.Broken, "text/html"},
 		{"elsewhere", git.Broken, "which is no repository"},
+		{"query", git.Broken, "which is no repository"},
+		{"no-query", git.Broken, "which is no repository"},
 		{"ftp", git.Unreachable, "unsupported protocol scheme"},
 		{"post", git.Broken, "301"},
+		{"post307", git.Broken, "307"},
 	} {
 		r := (&git.Client{HTTP: plain.Client()}).Open(plain.URL + "/" + tt.path + "/r")
 		s, err := r.Snapshot(t.Context(), head, "")
@@ -186,6 +198,96 @@ func TestHTTPRedirect(t *testing.T) {
 	var e *git.Error
 	if !errors.As(err, &e) || e.Kind != git.Broken || !strings.Contains(err.Error(), "from https to http") {
 		t.Errorf("https to http: %v", err)
+	}
+}
+
+// TestHTTPRenamed: a repository that was renamed is found, and what is posted goes where it was found, as git does it.
+func TestHTTPRenamed(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "write\ncommit one\n-- a --\n-- b --\nx\n")
+	head := revision(t, repo, "HEAD")
+	repos := map[string]*gittest.Repo{"new/r": repo}
+	here, there, secure := gittest.Serve(t, gittest.AllFilters, repos), gittest.Serve(t, gittest.AllFilters, repos), gittest.ServeTLS(t, gittest.AllFilters, repos)
+	servers := []*gittest.Server{here, there, secure}
+	for i, code := range []int{301, 302, 303, 307, 308} {
+		for _, server := range servers {
+			server.Wrap(nil)
+			server.Wrap(gittest.Version(i % 3))
+		}
+		for prefix, to := range map[string]string{
+			"/old/": "/new/", "/old.git/": "/new/r.git/", "/dir/r/": "/new/r.git/", "/far/": there.URL + "/new/",
+			"/localhost/": strings.Replace(there.URL, "127.0.0.1", "localhost", 1) + "/new/",
+			"/chain/":     "/chain2/", "/chain2/": here.URL + "/far/", "/secure/": secure.URL + "/new/",
+		} {
+			here.Wrap(gittest.Redirect(code, prefix, to))
+		}
+		for _, tt := range []struct{ path, posted string }{
+			{"/old/r", here.URL + "/new/r"},
+			{"/old/r.git", here.URL + "/new/r.git"},
+			{"/old", here.URL + "/new/r.git"}, // by way of /old.git
+			{"/dir/r/", here.URL + "/new/r.git"},
+			{"/far/r", there.URL + "/new/r"},
+			{"/localhost/r", there.URL + "/new/r"},
+			{"/chain/r", there.URL + "/new/r"},
+			{"/secure/r", secure.URL + "/new/r"},
+		} {
+			for _, server := range servers {
+				server.Reset()
+			}
+			r := (&git.Client{HTTP: secure.Client()}).Open(here.URL + tt.path)
+			refs, err := r.Refs(t.Context(), "HEAD")
+			if err != nil || len(refs) != 1 || refs[0].Hash != head {
+				t.Errorf("%d of %s: %v, %v", code, tt.path, refs, err)
+				continue
+			}
+			s := snapshot(t, r, head, "")
+			check(t, s, repo, "")
+			s.Close()
+			if got := posted(servers); !slices.Equal(got, []string{tt.posted}) {
+				t.Errorf("%d of %s: posted to %s, want %s", code, tt.path, got, tt.posted)
+			}
+		}
+	}
+}
+
+// posted is where something was posted.
+func posted(servers []*gittest.Server) (bases []string) {
+	for _, server := range servers {
+		for _, q := range server.Requests() {
+			if path, ok := strings.CutSuffix(server.URL+q.Path, "/git-upload-pack"); ok && q.Method == "POST" && !slices.Contains(bases, path) {
+				bases = append(bases, path)
+			}
+		}
+	}
+	return bases
+}
+
+// TestHTTPRedirectCredentials: what stands in a URL goes to its own host alone, and hosts can't make up others.
+func TestHTTPRedirectCredentials(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "commit one")
+	repos := map[string]*gittest.Repo{"new/r": repo}
+	here, there := gittest.Serve(t, gittest.AllFilters, repos), gittest.Serve(t, gittest.AllFilters, repos)
+	here.Wrap(gittest.Redirect(302, "/far/", there.URL+"/new/"))
+	here.Wrap(gittest.Redirect(302, "/local/", strings.Replace(there.URL, "127.0.0.1", "localhost", 1)+"/new/"))
+	here.Wrap(gittest.Redirect(302, "/made-up/", strings.Replace(there.URL, "//", "//made:up@", 1)+"/new/"))
+	for _, path := range []string{"/far/r", "/local/r", "/made-up/r"} {
+		here.Reset()
+		there.Reset()
+		r := (&git.Client{HTTP: here.Client()}).Open(strings.Replace(here.URL, "//", "//user:secret@", 1) + path)
+		s := snapshot(t, r, revision(t, repo, "HEAD"), "")
+		s.Close()
+		if q := here.Requests(); len(q) != 1 || q[0].Header.Get("Authorization") == "" {
+			t.Errorf("%s: %+v", path, q)
+		}
+		for _, q := range there.Requests() {
+			if text := fmt.Sprint(q.Header); q.Header.Get("Authorization") != "" || strings.Contains(text, "secret") {
+				t.Errorf("%s: %s", path, text)
+			}
+		}
+		if len(there.Requests()) != 2 {
+			t.Errorf("%s: %d requests", path, len(there.Requests()))
+		}
 	}
 }
 

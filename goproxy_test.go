@@ -616,14 +616,21 @@ func TestUpstreamCost(t *testing.T) {
 		cold    int   // requests for list, info, go.mod and zip from nothing, refused ones included
 		further int   // and for info, go.mod and zip of another version
 		bytes   int64 // from nothing
+		config  string
 	}{
-		{"combine", gittest.AllFilters, 6, 4, 2 * own},
-		{"blob:none", gittest.ForgeFilters, 6, 3, 2*own + trees},
-		{"levels", gittest.TreeFilters, 8, 4, 2 * own}, // the two better rungs are refused once
-		{"no filters", gittest.NoFilters, 3, 1, 1 << 30},
+		{"combine", gittest.AllFilters, 6, 4, 2 * own, ""},
+		{"blob:none", gittest.ForgeFilters, 6, 3, 2*own + trees, ""},
+		{"levels", gittest.TreeFilters, 8, 4, 2 * own, ""}, // the two better rungs are refused once
+		{"no filters", gittest.NoFilters, 3, 1, 1 << 30, ""},
+		{"version 0", gittest.AllFilters, 2, 1, 1 << 30, "false"}, // filters would do no good
+		{"version 0, any object", gittest.AllFilters, 5, 4, 2 * own, "true"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"acme/mono": repo})
+			if tt.config != "" {
+				repo.Git("config", "uploadpack.allowAnySHA1InWant", tt.config)
+				server.Wrap(gittest.Version(0))
+			}
 			base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"))) + "/go.acme.test/!tool/@v/"
 			ask := func(files ...string) (requests int, bytes int64) {
 				server.Reset()

@@ -357,6 +357,15 @@ func TestHTTPNotGit(t *testing.T) {
 		}
 		server.Wrap(nil)
 	}
+
+	// A repository that is served as files: git's dumb protocol, which would need the whole of it.
+	repo.Git("update-server-info")
+	dumb, _ := serve(t, http.StripPrefix("/o/r", http.FileServer(http.Dir(repo.GitDir()))), git.Limits{})
+	_, err := dumb.Refs(t.Context(), "HEAD")
+	var e *git.Error
+	if !errors.As(err, &e) || e.Kind != git.Broken || !strings.Contains(err.Error(), `answered with "text/plain", not as a git server does`) {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestHTTPUnreachable(t *testing.T) {

@@ -180,6 +180,9 @@ var filterLine = regexp.MustCompile(`filter \w+:\S+`)
 
 // TestVersion0Requests counts what a directory of a commit costs, and looks at what is asked for.
 func TestVersion0Requests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	t.Parallel()
 	repo := monorepo(t)
 	any := gittest.New(t, "git config uploadpack.allowAnySHA1InWant true\ngit remote add r "+repo.Dir+"\ngit fetch -q --tags r\n")

@@ -91,11 +91,12 @@
 //
 // # Git hosts
 //
-// Repositories are read by version 2 of git's own protocol, over HTTP without the git program, from any host. What a
+// Repositories are read by git's own protocol, of any version, over HTTP without the git program, from any host. What a
 // host allows of partial fetches is found out and used, so that all files of one version of a module in a subdirectory
 // cost some six requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
-// repository's directories besides; where it allows none, the whole commit. No credentials are sent. A repository on
-// the same machine, named by an absolute path, is read through "git upload-pack".
+// repository's directories besides; where it allows none, the whole commit, as most hosts do that know nothing of
+// version 2. A repository that was renamed is found by the host's redirects, but never from https to http. No
+// credentials are sent. A repository on the same machine, named by an absolute path, is read through "git upload-pack".
 //
 // What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
 // refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at

@@ -65,9 +65,9 @@ func (w wire0) anyObject() bool {
 	return w.knows("allow-tip-sha1-in-want") && w.knows("allow-reachable-sha1-in-want")
 }
 
-// sideBand is the capability by which the pack comes in packets; empty if it comes as it is.
-func (w wire0) sideBand() string {
-	for _, name := range []string{"side-band-64k", "side-band"} {
+// first gives the first of the capabilities that the server knows; empty if none.
+func (w wire0) first(names ...string) string {
+	for _, name := range names {
 		if w.knows(name) {
 			return name
 		}
@@ -75,10 +75,13 @@ func (w wire0) sideBand() string {
 	return ""
 }
 
+// sideBand is the capability by which the pack comes in packets; empty if it comes as it is.
+func (w wire0) sideBand() string { return w.first("side-band-64k", "side-band") }
+
 func (w wire0) fetch(req fetchRequest) []byte {
 	chosen := "" // capabilities, on the first line
 	choose := func(name, value string) bool {
-		if !w.knows(name) {
+		if name == "" || !w.knows(name) {
 			return false
 		}
 		chosen += " " + name + value
@@ -96,6 +99,7 @@ func (w wire0) fetch(req fetchRequest) []byte {
 	if req.filter != "" && choose("filter", "") {
 		arguments += pkt("filter %s", req.filter)
 	}
+	choose(w.first("multi_ack_detailed", "multi_ack"), "") // means nothing without haves, but a big forge insists on it
 	choose(w.sideBand(), "")
 	choose("no-progress", "")
 	choose("ofs-delta", "")

@@ -229,7 +229,10 @@ func TestVersion0Without(t *testing.T) {
 	repo := gittest.New(t, versioned)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"r": repo})
 	for _, without := range [][]string{
+		{"nothing"},
 		{"side-band-64k"},
+		{"multi_ack_detailed"},
+		{"multi_ack_detailed", "multi_ack"},
 		{"side-band-64k", "side-band"}, // the pack comes as it is
 		{"shallow", "deepen-since"},    // with all its history
 		{"ofs-delta", "no-progress", "agent", "object-format", "filter"},
@@ -247,7 +250,12 @@ func TestVersion0Without(t *testing.T) {
 		s := snapshot(t, r, revision(t, repo, "HEAD"), "a")
 		check(t, s, repo, "a")
 		s.Close()
-		for _, q := range server.Requests() {
+		want := pkt("want "+repo.Git("rev-parse", "HEAD")+" multi_ack_detailed side-band-64k no-progress ofs-delta agent=git/vanity object-format=sha1\n") +
+			pkt("deepen 1\n") + "0000" + pkt("done\n")
+		for i, q := range server.Requests() {
+			if i == 1 && without[0] == "nothing" && string(q.Body) != want {
+				t.Errorf("asked\n%s\nwant\n%s", q.Body, want)
+			}
 			for _, capability := range without {
 				if line := regexp.MustCompile(" " + capability + "[ =\n]|" + capability + " [0-9]"); line.Match(q.Body) {
 					t.Errorf("asked for %s:\n%s", capability, q.Body)

@@ -29,6 +29,7 @@ const (
 	wireAge  = 10 * time.Minute
 	rungAge  = time.Hour
 	maxRungs = 1000
+	maxTags  = 10_000
 )
 
 // Open names a repository: an http or https URL, with or without the ".git" by which its host may know it, or an
@@ -162,18 +163,20 @@ func (r *Repo) advertise(ctx context.Context, l *listing) (wire, error) {
 	return w, nil
 }
 
-// noteTags keeps the tags of commits for advertised.
+// noteTags keeps the annotated tags of a listing for advertised, if it has any.
 func (r *Repo) noteTags(refs []Ref) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tags == nil || len(r.tags) > r.limits.Refs {
-		r.tags = make(map[Hash]Hash)
-	}
+	tags := make(map[Hash]Hash)
 	for _, ref := range refs {
-		if !ref.Peeled.IsZero() {
-			r.tags[ref.Peeled] = ref.Hash
+		if !ref.Peeled.IsZero() && len(tags) < maxTags {
+			tags[ref.Peeled] = ref.Hash
 		}
 	}
+	if len(tags) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tags = tags
 }
 
 // advertised gives an annotated tag instead of the one object that it comes to, if it is known to: in versions 0 and 1

@@ -54,7 +54,7 @@ func TestDirectSees(t *testing.T) {
 		return slices.Concat(
 			good.judge(t, p, downloads[good.path+"@v1.0.0"]),
 			bad.judge(t, p, downloads[bad.path+"@v1.2.0"]),
-			p.judgeList(t, lists[good.path]))
+			p.judgeList(t, lists[good.path]), p.judgeLatest(t, lists[good.path]))
 	}
 	for what, wrap := range harmless {
 		if faults := judge(wrap); faults != nil {
@@ -111,10 +111,12 @@ var spoilt = map[string]wrap{
 	"a version more":  spoil("list", func(s string) string { return s + "v1.2.0\n" }),
 	"another order":   spoil("list", func(s string) string { return "v1.1.0\nv1.0.0\n" }),
 	"no reason":       spoil("v1.2.0.info", func(s string) string { return "not found\n" }),
+	"no latest":       status("@latest", http.StatusNotFound),
+	"another latest":  spoil("@latest", func(s string) string { return strings.Replace(s, "v1.1.0", "v1.0.0", 1) }),
 	"two lines":       spoil("v1.2.0.info", func(s string) string { return s + s }),
 	"server's own":    spoil("v1.2.0.info", func(s string) string { return "127.0.0.1: " + s }),
 	"a wrong status":  status("v1.2.0.info", http.StatusInternalServerError),
-	"a wrong success": status("v1.2.0.", http.StatusOK),
+	"a wrong success": status("v1.2.0.zip", http.StatusOK),
 }
 
 // spoil changes the body of a file of the protocol.

@@ -124,6 +124,16 @@ func (s *script) addAsk(line string) error {
 	return nil
 }
 
+// latest is what the script says of a module's latest version, if anything.
+func (s *script) latest(modPath string) *ask {
+	for _, a := range s.asks {
+		if a.path == modPath && a.query == "latest" {
+			return a
+		}
+	}
+	return new(ask)
+}
+
 // tagMark is where a script with a pattern names a version's tag.
 var tagMark = regexp.MustCompile(`\{([0-9][^{}:]*)\}`)
 

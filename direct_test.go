@@ -1,10 +1,15 @@
 package vanity_test
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"html"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,24 +33,30 @@ import (
 //
 // The go command knows the repository as github.com/o/NAME. MODULE is what follows that, /vN included, or nothing; or
 // it is a whole path that discovery finds. QUERY is a version, branch, tag or hash, and may hold {hash:REV},
-// {hash12:REV} and {time:REV}, as other words of a script may. For each MODULE the list of versions is compared, too.
+// {hash12:REV} and {time:REV}, as other words of a script may. For each MODULE the list of versions and the latest one
+// are compared, too; QUERY may be "latest" to say what becomes of it.
+//
 // OUTCOME is what becomes of the answer:
 //
 //	(none)         both serve, and the same
-//	fails          both fail, we with status 404 and a line of text
-//	refused        the go command serves; we don't yet
+//	fails          both fail, and at the same file; we with status 404 and a line of text
+//	early          both fail, we at an earlier file than the go command, on purpose
 //	ours           we serve; the go command fails for reasons that are not the proxy's to judge
 //
 // TEXT is part of our reason. With tags, "{1.2.3}" in a command is that version's tag: we are asked for a repository
 // with tags of that pattern, and the go command for a copy with tags of its own.
 //
-// To run one script: go test -run 'TestDirect/.*/NAME' .
+// To run some scripts: go test -run TestDirect . -direct 'REGEXP'
 func TestDirect(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the go command")
 	}
 	const groups = 4
 	scripts := readScripts(t)
+	if *only != "" {
+		re := regexp.MustCompile(*only)
+		scripts = slices.DeleteFunc(scripts, func(s *script) bool { return !re.MatchString(s.name) })
+	}
 	for i := range groups {
 		t.Run(fmt.Sprintf("%d", i+1), func(t *testing.T) {
 			t.Parallel()
@@ -53,10 +64,14 @@ func TestDirect(t *testing.T) {
 			for j := i; j < len(scripts); j += groups {
 				group = append(group, scripts[j])
 			}
-			testDirect(t, group)
+			if len(group) > 0 {
+				testDirect(t, group)
+			}
 		})
 	}
 }
+
+var only = flag.String("direct", "", "compare only the scripts of testdata/direct whose `names` match this regular expression")
 
 // testDirect asks the go command once for all, as its start takes time.
 func testDirect(t *testing.T, scripts []*script) {
@@ -66,33 +81,60 @@ func testDirect(t *testing.T, scripts []*script) {
 		theirs["o/"+s.name], ours["o/"+s.name] = s.repos(t)
 		asks = append(asks, s.asks...)
 	}
-	g := gocmd.New(t, gocmd.Discovery(t, importTags(scripts))...)
-	g.Direct(gittest.Serve(t, gittest.AllFilters, theirs).URL)
-	downloads := downloads(t, g, asks)
-	lists := lists(t, g, asks)
-
+	domains := gocmd.Discovery(t, importTags(scripts))
+	remote := remote(t, theirs)
+	g, cold := gocmd.New(t, domains...), gocmd.New(t, domains...)
+	g.Direct(remote)
+	cold.Direct(remote)
+	downloads, lists := downloads(t, g, asks), lists(t, cold, asks)
 	way := ways(t, ours)
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
-			asked := make(map[string]proxy)
+			proxies := make(map[string]proxy)
 			for _, a := range s.asks {
-				p, ok := asked[a.path]
-				if !ok {
-					p = newProxy(t, vanity.Goproxy("", a.config(way(s.name)), quiet()), a.path)
-					asked[a.path] = p
-					t.Run(a.name()+" list", func(t *testing.T) { report(t, p.judgeList(t, lists[a.path])) })
+				if _, ok := proxies[a.path]; !ok {
+					proxies[a.path] = newProxy(t, vanity.Goproxy("", a.config(way(s.name)), quiet()), a.path)
+					a.testModule(t, proxies[a.path], lists[a.path])
 				}
-				t.Run(a.name()+"@"+a.query, func(t *testing.T) {
-					d, ok := downloads[a.path+"@"+a.query]
-					if !ok {
-						t.Fatal("the go command did not answer")
-					}
-					t.Logf("the go command: %s %s", d.Version, d.Error)
-					report(t, a.judge(t, p, d))
-				})
+				if a.query != "latest" {
+					a.testQuery(t, proxies[a.path], downloads)
+				}
 			}
 		})
 	}
+}
+
+// testModule compares what is asked of a module without a version.
+func (a *ask) testModule(t *testing.T, p proxy, l listed) {
+	t.Run(a.name()+" list", func(t *testing.T) {
+		t.Logf("the go command: %s %s", l.versions, l.err)
+		report(t, p.judgeList(t, l))
+	})
+	t.Run(a.name()+" latest", func(t *testing.T) {
+		t.Logf("the go command: %+v %s", l.latest, l.noLatest)
+		latest := a.script.latest(a.path)
+		if fails := l.noLatest != ""; fails != (latest.outcome == "fails") && latest.query != "" {
+			t.Errorf("want outcome %q", latest.outcome)
+		}
+		if r := p.get(t, "@latest"); latest.outcome != "" {
+			report(t, slices.Concat(r.judgeRefusal(), r.judgeText(latest.text)))
+			return
+		}
+		l.latest.Origin.Ref = a.ref(l.latest.Origin.Ref)
+		report(t, p.judgeLatest(t, l))
+	})
+}
+
+// testQuery compares what is asked of a version.
+func (a *ask) testQuery(t *testing.T, p proxy, downloads map[string]gocmd.Download) {
+	t.Run(a.name()+"@"+a.query, func(t *testing.T) {
+		d, ok := downloads[a.path+"@"+a.query]
+		if !ok {
+			t.Fatal("the go command did not answer")
+		}
+		t.Logf("the go command: %s %+v %s", d.Version, d.Origin, d.Error)
+		report(t, a.judge(t, p, d))
+	})
 }
 
 func (a *ask) name() string { return strings.TrimPrefix(a.path, "github.com/o/") }
@@ -116,6 +158,18 @@ func importTags(scripts []*script) http.Handler {
 			}
 		}
 	})
+}
+
+// remote gives the go command its repositories by file URLs, which git is quicker with than a server's.
+func remote(t *testing.T, repos map[string]*gittest.Repo) (url string) {
+	root := t.TempDir()
+	for name, r := range repos {
+		link := filepath.Join(root, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(link), 0o777), os.Symlink(r.GitDir(), link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "file://" + filepath.ToSlash(root)
 }
 
 // ways gives each script its own way to our repositories: a server with more or fewer filters, or a path.

@@ -15,7 +15,7 @@ const madeRefs = "refs/made/"
 
 // make runs the commands that make an object out of hand.
 func (r *Repo) make(command string, args []string) error {
-	if len(args) < 2 {
+	if len(args) == 0 || len(args) == 1 && command != "tree" {
 		return errors.New("want a name, and what to make")
 	}
 	name, args := args[0], args[1:]

@@ -83,9 +83,9 @@ func (p proxy) file(t testing.TB, version, ext string) response {
 func (a *ask) judge(t testing.TB, p proxy, d gocmd.Download) (faults []string) {
 	t.Helper()
 	switch fails := d.Error != ""; {
-	case !slices.Contains([]string{"", "fails", "early", "ours"}, a.outcome):
+	case !slices.Contains([]string{"", "fails", "early", "ours", "refused"}, a.outcome):
 		return []string{"no such outcome: " + a.outcome}
-	case fails != (a.outcome != ""):
+	case fails == (a.outcome == "" || a.outcome == "refused"):
 		return []string{fmt.Sprintf("the go command has %q, and the error %q", d.Version, d.Error)}
 	}
 	version := d.Version
@@ -96,6 +96,8 @@ func (a *ask) judge(t testing.TB, p proxy, d gocmd.Download) (faults []string) {
 	switch a.outcome {
 	case "ours":
 		return slices.Concat(infoFile.judgeSuccess(), modFile.judgeSuccess(), zipFile.judgeSuccess())
+	case "refused":
+		return slices.Concat(infoFile.judgeSuccess(), modFile.judgeSuccess(), zipFile.judgeRefusal(), zipFile.judgeText(a.text))
 	case "early":
 		return slices.Concat(infoFile.judgeRefusal(), infoFile.judgeText(a.text), modFile.judgeRefusal(), zipFile.judgeRefusal())
 	}

@@ -42,6 +42,7 @@ import (
 //	fails          both fail, and at the same file; we with status 404 and a line of text
 //	early          both fail, we at an earlier file than the go command, on purpose
 //	ours           we serve; the go command fails for reasons that are not the proxy's to judge
+//	refused        the go command serves; we refuse to make the zip, on purpose
 //
 // TEXT is part of our reason. With tags, "{1.2.3}" in a command is that version's tag: we are asked for a repository
 // with tags of that pattern, and the go command for a copy with tags of its own.

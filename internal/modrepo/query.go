@@ -130,8 +130,9 @@ func (m *Module) findNamed(ctx context.Context, name string) (*revision, error) 
 	if err != nil {
 		return nil, err
 	}
+	_, notHash := git.ParseHash(name)
 	for _, full := range names {
-		if ref, ok := named(refs, full); ok {
+		if ref, ok := named(refs, full); ok && notHash != nil { // a whole hash is a hash, whatever has its name
 			return m.revision(ctx, ref, tags)
 		}
 	}
@@ -197,7 +198,7 @@ func match(refs []git.Ref, prefix string) (found git.Hash, err error) {
 	}
 	if found.IsZero() {
 		for _, ref := range refs {
-			if !ref.Peeled.IsZero() && ref.Hash.String() == prefix {
+			if !ref.Peeled.IsZero() && strings.HasPrefix(ref.Hash.String(), prefix) {
 				return ref.Peeled, nil
 			}
 		}

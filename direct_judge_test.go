@@ -83,9 +83,9 @@ func (p proxy) file(t testing.TB, version, ext string) response {
 func (a *ask) judge(t testing.TB, p proxy, d gocmd.Download) (faults []string) {
 	t.Helper()
 	switch fails := d.Error != ""; {
-	case !slices.Contains([]string{"", "fails", "early", "ours", "refused"}, a.outcome):
+	case !slices.Contains([]string{"", "fails", "early", "ours", "refused", "agrees"}, a.outcome):
 		return []string{"no such outcome: " + a.outcome}
-	case fails == (a.outcome == "" || a.outcome == "refused"):
+	case fails == (a.outcome == "" || a.outcome == "refused") && a.outcome != "agrees":
 		return []string{fmt.Sprintf("the go command has %q, and the error %q", d.Version, d.Error)}
 	}
 	version := d.Version
@@ -266,7 +266,7 @@ func (p proxy) judgeLatest(t testing.TB, want listed) []string {
 	if want.latest.Origin.VCS == "" && json.Unmarshal([]byte(r.body), &got) == nil {
 		want.latest.Origin = got.Origin
 	}
-	return r.judgeInfo(want.latest, true)
+	return r.judgeInfo(want.latest, want.latest.Origin.Ref != "")
 }
 
 // lists asks the go command for all modules: the latest versions first, as it knows nothing of the repositories yet.

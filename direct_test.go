@@ -43,6 +43,7 @@ import (
 //	early          both fail, we at an earlier file than the go command, on purpose
 //	ours           we serve; the go command fails for reasons that are not the proxy's to judge
 //	refused        the go command serves; we refuse to make the zip, on purpose
+//	agrees         both serve, and the same, or both fail: for scripts made at random
 //
 // TEXT is part of our reason. With tags, "{1.2.3}" in a command is that version's tag: we are asked for a repository
 // with tags of that pattern, and the go command for a copy with tags of its own.
@@ -87,8 +88,11 @@ func testDirect(t *testing.T, scripts []*script) {
 	g, cold := gocmd.New(t, domains...), gocmd.New(t, domains...)
 	g.Direct(remote)
 	cold.Direct(remote)
-	downloads, lists := downloads(t, g, asks), lists(t, cold, asks)
-	way := ways(t, ours)
+	compare(t, scripts, downloads(t, g, asks), lists(t, cold, asks), ways(t, ours))
+}
+
+// compare compares all that is asked.
+func compare(t *testing.T, scripts []*script, downloads map[string]gocmd.Download, lists map[string]listed, way func(name string) string) {
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
 			proxies := make(map[string]proxy)

@@ -179,16 +179,21 @@ func (r *Repo) noteTags(refs []Ref) {
 	r.tags = tags
 }
 
-// advertised gives an annotated tag instead of the one object that it comes to, if it is known to: in versions 0 and 1
-// a server may insist that what is wanted is a ref's value, as git's own wants are.
-func (r *Repo) advertised(wants []Hash) ([]Hash, bool) {
+// advertised gives annotated tags instead of the objects that they come to, as far as they are known; ok says whether any
+// is. In versions 0 and 1 a server may insist that what is wanted is a ref's value, as git's own wants are.
+func (r *Repo) advertised(wants []Hash) (tags []Hash, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(wants) != 1 {
-		return nil, false
+	if len(r.tags) == 0 {
+		return wants, false
 	}
-	tag, ok := r.tags[wants[0]]
-	return []Hash{tag}, ok
+	tags = slices.Clone(wants)
+	for i, want := range wants {
+		if tag, known := r.tags[want]; known {
+			tags[i], ok = tag, true
+		}
+	}
+	return tags, ok
 }
 
 // fail names the repository in an error, and asks anew next time what the server can do: it may have moved.

@@ -228,7 +228,7 @@ func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
 			return nil, failf(Broken, "the host did not send object %s", want)
 		}
 	}
-	return r.client.packs.add(r.name, pack), nil
+	return r.client.packs.add(r.name, req.key, pack), nil
 }
 
 func (r *Repo) fetchFrom(ctx context.Context, w wire, req fetchRequest) (*Pack, error) {

@@ -48,7 +48,7 @@ const (
 
 // AddPack keeps a pack as fetch does, with one user, and returns how the user lets go of it.
 func (c *Client) AddPack(repo string, p *Pack) (release func()) {
-	h := c.packs.add(repo, p)
+	h := c.packs.add(repo, "", p)
 	return func() { c.packs.release([]*heldPack{h}) }
 }
 

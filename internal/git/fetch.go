@@ -15,6 +15,7 @@ type fetchRequest struct {
 	filter string // empty for none: everything that the wants reach
 	deepen bool   // history of one commit; for wants that are commits
 	most   int    // objects; zero for the limit
+	key    string // names the history that this is, for who asks again; empty if it is none
 	thin   bool   // commits alone are wanted: of other objects a filter may keep away even what is named
 
 	// since, unless zero, cuts the history of wants that are commits at a time, to the second, in place of deepen. A

@@ -3,7 +3,9 @@ package git
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -107,7 +109,7 @@ func (r *Repo) commits(ctx context.Context, hashes []Hash) (map[Hash]*Commit, er
 	}
 	missing := slices.DeleteFunc(unique(hashes), func(h Hash) bool { return find(h) != nil })
 	for wants := range slices.Chunk(missing, maxWants) {
-		p, err := r.fetchThin(ctx, fetchRequest{wants: wants, deepen: true})
+		p, err := r.fetchOnce(ctx, fetchRequest{wants: wants, deepen: true})
 		if err != nil {
 			return nil, err
 		}
@@ -186,18 +188,18 @@ type history map[Hash]*Commit
 
 // history fetches what tips reach, as far back as a time. No tips have none.
 func (r *Repo) history(ctx context.Context, since time.Time, tips []Hash) (history, error) {
-	past := make(history)
 	if len(tips) == 0 {
-		return past, nil
+		return make(history), nil
 	}
-	p, err := r.fetchThin(ctx, fetchRequest{wants: unique(tips), since: since})
+	p, err := r.fetchOnce(ctx, fetchRequest{wants: unique(tips), since: since})
 	if errors.Is(err, errNoCommits) {
-		return past, nil
+		return make(history), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer r.client.packs.release([]*heldPack{p})
+	past := make(history)
 	for i := range p.entries {
 		if i%1000 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -212,6 +214,29 @@ func (r *Repo) history(ctx context.Context, since time.Time, tips []Hash) (histo
 		}
 	}
 	return past, nil
+}
+
+// fetchOnce gives what fetchThin would bring, to be released: a pack that is held, or a new one. Who asks for commits
+// that don't exist, one after the other, has all history fetched once.
+func (r *Repo) fetchOnce(ctx context.Context, req fetchRequest) (*heldPack, error) {
+	req.key = keyOf(req)
+	held := r.client.packs.acquire(r.name)
+	i := slices.IndexFunc(held, func(p *heldPack) bool { return p.key == req.key })
+	if i >= 0 {
+		r.client.packs.release(slices.Concat(held[:i], held[i+1:]))
+		return held[i], nil
+	}
+	r.client.packs.release(held)
+	return r.fetchThin(ctx, req)
+}
+
+// keyOf names what a request for commits is for.
+func keyOf(req fetchRequest) string {
+	sum := sha256.New()
+	for _, h := range req.wants {
+		sum.Write(h.bytes())
+	}
+	return fmt.Sprintf("%t %d %x", req.deepen, req.since.Unix(), sum.Sum(nil))
 }
 
 // find gives the commits whose names begin with a prefix, in the order of their names.

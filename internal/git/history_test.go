@@ -243,3 +243,31 @@ func TestHistoryBytes(t *testing.T) {
 		}
 	}
 }
+
+// Who asks for what doesn't exist, again and again, has history fetched once.
+func TestHistoryKept(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"r": r})
+	repo := (&git.Client{HTTP: s.Client()}).Open(s.URL + "/r")
+	heads, tags := tips(t, repo)
+	ask := func(prefix string) int {
+		s.Reset()
+		found, err := repo.Reachable(t.Context(), prefix, gittest.Epoch, heads, tags)
+		if len(found) != 0 || err != nil {
+			t.Errorf("%s: %d commits, %v", prefix, len(found), err)
+		}
+		return len(s.Requests())
+	}
+	if first := ask("0123456"); first == 0 {
+		t.Error("no requests")
+	}
+	ask("01234567") // and once more for the tag on a tree, which does not come with commits
+	if again := ask("012345678"); again != 0 {
+		t.Errorf("%d requests for the same history", again)
+	}
+	r.Commit("new")
+	if heads, _ = tips(t, repo); ask("0123456") == 0 {
+		t.Error("no requests, though there is a new commit")
+	}
+}

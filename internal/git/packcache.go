@@ -27,6 +27,7 @@ type packCache struct {
 type heldPack struct {
 	*Pack
 	repo    string
+	key     string // which history it is, if it is one; see keyOf
 	users   int
 	dropped bool
 	used    time.Time
@@ -50,10 +51,10 @@ func (c *packCache) acquire(repo string) []*heldPack {
 }
 
 // add takes a new pack; its first user is the caller.
-func (c *packCache) add(repo string, p *Pack) *heldPack {
+func (c *packCache) add(repo, key string, p *Pack) *heldPack {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h := &heldPack{Pack: p, repo: repo, users: 1, used: time.Now()}
+	h := &heldPack{Pack: p, repo: repo, key: key, users: 1, used: time.Now()}
 	if h.cost() > maxPackBytes { // too large to keep: nothing else should go for it
 		h.dropped = true
 		return h

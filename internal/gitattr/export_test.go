@@ -12,20 +12,20 @@ func (s *Set) Checker() (*Checker, error) {
 	return &Checker{table: t, set: Set{matcher: matcher{left: maxSteps}}}, err
 }
 
-// Attr is what an attribute of a file is.
-func (c *Checker) Attr(path, attr string) (string, error) {
+// Attrs are the attributes of a file, without those that are unspecified.
+func (c *Checker) Attrs(path string) (map[string]string, error) {
 	name := nameOf(path)
 	values, err := c.set.values(c.table, c.table.directory(name.dir), name)
-	if err != nil {
-		return "", err
+	attrs := make(map[string]string)
+	for attr, st := range values {
+		switch st.kind {
+		case set:
+			attrs[attr] = "set"
+		case unset:
+			attrs[attr] = "unset"
+		case valued:
+			attrs[attr] = st.value
+		}
 	}
-	switch st := values[attr]; st.kind {
-	case set:
-		return "set", nil
-	case unset:
-		return "unset", nil
-	case valued:
-		return st.value, nil
-	}
-	return "unspecified", nil
+	return attrs, err
 }

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/vanity/internal/gitattr"
 )
 
 var rounds = flag.Int("rounds", 1, "how many repositories to make up")
-
-var checkedAttrs = []string{"text", "crlf", "eol", "ident", "working-tree-encoding", "filter", "binary", "diff", "m", "n", "export-ignore", "x.y"}
 
 // A generator makes up attributes files, and contents.
 type generator struct{ *rand.Rand }
@@ -145,6 +145,34 @@ func TestMadeUp(t *testing.T) {
 	t.Logf("%d files converted", converted)
 }
 
+// TestPatterns compares patterns of few bytes with paths of few bytes, so that many match.
+func TestPatterns(t *testing.T) {
+	for i := range *rounds {
+		g := generator{rand.New(rand.NewPCG(2, uint64(i)))}
+		word := func(most int, bytes string) string {
+			b := make([]byte, 1+g.IntN(most))
+			for i := range b {
+				b[i] = bytes[g.IntN(len(bytes))]
+			}
+			return string(b)
+		}
+		var text strings.Builder
+		for i := range 500 {
+			fmt.Fprintf(&text, "%s p%d\n", word(8, g.pick("a/*", "aab/**", "ab/*?", "aa*[]!-b", `a[]!^-\`, "[]:ab-[]")), i)
+		}
+		files := map[string]string{".gitattributes": text.String(), "b/.gitattributes": text.String()}
+		for len(files) < 200 {
+			if path := word(7, g.pick("ab", "ab//", "a/b", "ab-]:")); isPath(path) {
+				files[path] = ""
+			}
+		}
+		checkAttrs(t, newJudge(t), setOf(files), files)
+		if t.Failed() {
+			t.Fatalf("round %d", i)
+		}
+	}
+}
+
 // around is what stands in the attributes files that concern a path.
 func around(files map[string]string, path string) string {
 	var b strings.Builder
@@ -168,9 +196,10 @@ func checkAttrs(t *testing.T, j *judge, s *gitattr.Set, files map[string]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at, want := range j.attrs(files, paths, checkedAttrs) {
-		if got, err := c.Attr(at[0], at[1]); err != nil || got != want {
-			t.Errorf("%q: %s is %q, want %q (%v)\n%s", at[0], at[1], got, want, err, around(files, at[0]))
+	for path, want := range j.attrs(files, paths) {
+		got, err := c.Attrs(path)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%q: (-git +gitattr, %v)\n%s%s", path, err, diff, around(files, path))
 		}
 	}
 }

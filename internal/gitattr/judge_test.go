@@ -164,20 +164,20 @@ func (j *judge) archive(files map[string]string) (map[string]string, error) {
 	return archived, nil
 }
 
-// attrs asks for attributes of paths, attributes files being in files.
-func (j *judge) attrs(files map[string]string, paths, attrs []string) map[[2]string]string {
+// attrs asks for the attributes of paths, without those that are unspecified, attributes files being in files.
+func (j *judge) attrs(files map[string]string, paths []string) map[string]map[string]string {
+	j.tb.Helper()
 	j.index(files)
-	args := append([]string{"check-attr", "--cached", "-z", "--stdin"}, attrs...)
-	out := j.git([]byte(strings.Join(paths, "\x00")+"\x00"), args...)
-	values := make(map[[2]string]string)
+	out := j.git([]byte(strings.Join(paths, "\x00")+"\x00"), "check-attr", "--cached", "-z", "--stdin", "-a")
+	attrs := make(map[string]map[string]string)
+	for _, path := range paths {
+		attrs[path] = make(map[string]string)
+	}
 	fields := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 	for ; len(fields) >= 3; fields = fields[3:] {
-		values[[2]string{fields[0], fields[1]}] = fields[2]
+		attrs[fields[0]][fields[1]] = fields[2]
 	}
-	if len(values) != len(paths)*len(attrs) {
-		j.tb.Fatalf("git gave %d values for %d paths and %d attributes", len(values), len(paths), len(attrs))
-	}
-	return values
+	return attrs
 }
 
 // setOf is a Set of the attributes files among files.

@@ -1,0 +1,6 @@
+package modrepo
+
+var (
+	RetractionsOf = retractionsOf
+	IsMajor       = isMajor
+)

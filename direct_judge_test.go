@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -76,7 +77,7 @@ func (p proxy) file(t testing.TB, version, ext string) response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.get(t, "@v/"+escVersion+ext)
+	return p.get(t, "@v/"+url.PathEscape(escVersion)+ext)
 }
 
 // judge compares our answers with the go command's, and says what is wrong with them.

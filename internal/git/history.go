@@ -139,8 +139,7 @@ func unique(hashes []Hash) []Hash {
 	return slices.Compact(sorted)
 }
 
-// commit reads one of a pack's objects, nil standing for what is no commit. A commit whose time can't be read has none,
-// and counts as very old, as for git: it must not stand in the way of those that descend from it.
+// commit reads one of a pack's objects, nil standing for what is no commit.
 func (p *Pack) commit(h Hash) (*Commit, error) {
 	kind, size, err := p.Stat(h)
 	if err != nil || kind != CommitObject {
@@ -153,12 +152,9 @@ func (p *Pack) commit(h Hash) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, committer, err := parseLinks(h, data)
+	c, err := parseCommit(h, data)
 	if err != nil {
 		return nil, failf(Broken, "%w", err)
-	}
-	if seconds, err := committerSeconds(committer); err == nil {
-		c.Time = time.Unix(seconds, 0).UTC()
 	}
 	return c, nil
 }

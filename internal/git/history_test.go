@@ -271,3 +271,38 @@ func TestHistoryKept(t *testing.T) {
 		t.Error("no requests, though there is a new commit")
 	}
 }
+
+// A commit's time is read as git reads it, or there is none.
+func TestCommitTime(t *testing.T) {
+	t.Parallel()
+	tree := strings.Repeat("1", 40)
+	for _, tt := range []struct {
+		committer string
+		want      int64 // -1 for none
+	}{
+		{"committer A <a@b.c> 1700000000 +0000\n", 1700000000},
+		{"committer A <a@b.c>   1700000000  -1130\n", 1700000000},
+		{"committer <> 0 +0\n", 0},
+		{"committer A > <> 7 +0000\n", 7},
+		{"committer A <a@b.c>7 +0000\n", 7},
+		{"committer A <a@b.c> 7+0000\n", 7},
+		{"", -1},
+		{"\ncommitter A <a@b.c> 7 +0000\n", -1},
+		{"committer A <a@b.c>\n", -1},
+		{"committer A <a@b.c> noon +0000\n", -1},
+		{"committer A <a@b.c> 7\n", -1},
+		{"committer A <a@b.c> 7 0000\n", -1},
+		{"committer A <a@b.c> 7 +x\n", -1},
+		{"committer A <a@b.c> -7 +0000\n", -1},
+		{"committer A <a@b.c> 99999999999999999999 +0000\n", -1},
+	} {
+		c, err := git.ParseCommit(git.Hash{}, []byte("tree "+tree+"\n"+tt.committer+"\nmessage\n"))
+		if err != nil {
+			t.Errorf("%q: %v", tt.committer, err)
+			continue
+		}
+		if got := c.Time; got.IsZero() != (tt.want < 0) || !got.IsZero() && got.Unix() != tt.want {
+			t.Errorf("%q: %v, want %d", tt.committer, got, tt.want)
+		}
+	}
+}

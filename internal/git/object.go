@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,29 +13,15 @@ type Commit struct {
 	Hash    Hash
 	Tree    Hash
 	Parents []Hash
-	Time    time.Time // the committer's, in UTC
+	Time    time.Time // the committer's, in UTC; zero if git could not read it, as in a commit that was made by hand
 }
 
 // parseCommit reads a commit's headers, as far as the committer's.
-func parseCommit(h Hash, data []byte) (*Commit, error) {
-	c, committer, err := parseLinks(h, data)
-	if err != nil {
-		return nil, err
-	}
-	seconds, err := committerSeconds(committer)
-	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", h, err)
-	}
-	c.Time = time.Unix(seconds, 0).UTC()
-	return c, nil
-}
-
-// parseLinks reads what a commit leads to: its tree and parents. With them comes the line of its committer.
-func parseLinks(h Hash, data []byte) (c *Commit, committer []byte, err error) {
+func parseCommit(h Hash, data []byte) (c *Commit, err error) {
 	c = &Commit{Hash: h}
 	for line := range bytes.Lines(data) {
 		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
-		if !ok || committer != nil {
+		if !ok {
 			break // the empty line before the message
 		}
 		switch string(key) {
@@ -45,29 +32,33 @@ func parseLinks(h Hash, data []byte) (c *Commit, committer []byte, err error) {
 			parent, err = ParseHash(string(value))
 			c.Parents = append(c.Parents, parent)
 		case "committer":
-			committer = value
+			c.Time = committerTime(value)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("commit %s: %s: %w", h, key, err)
+			return nil, fmt.Errorf("commit %s: %s: %w", h, key, err)
+		}
+		if string(key) == "committer" {
+			break
 		}
 	}
 	if c.Tree.IsZero() {
-		return nil, nil, fmt.Errorf("commit %s has no tree", h)
+		return nil, fmt.Errorf("commit %s has no tree", h)
 	}
-	return c, committer, nil
+	return c, nil
 }
 
-// committerSeconds reads the time out of `NAME <EMAIL> SECONDS ZONE`; names and addresses may hold anything.
-func committerSeconds(value []byte) (int64, error) {
-	fields := bytes.Fields(value[bytes.LastIndexByte(value, '>')+1:])
-	if len(fields) == 0 {
-		return 0, fmt.Errorf("malformed committer %.100q", value)
+// committerTime reads the time out of `NAME <EMAIL> SECONDS ZONE`, as git does (ident.c, split_ident_line); names and
+// addresses may hold anything.
+func committerTime(value []byte) time.Time {
+	const blanks, digits = " \t\r\v\f", "0123456789"
+	date := strings.TrimLeft(string(value[bytes.LastIndexByte(value, '>')+1:]), blanks)
+	rest := strings.TrimLeft(date, digits)
+	zone := strings.TrimLeft(rest, blanks)
+	seconds, err := strconv.ParseUint(date[:len(date)-len(rest)], 10, 40)
+	if err != nil || len(zone) < 2 || zone[0] != '+' && zone[0] != '-' || zone[1] < '0' || zone[1] > '9' {
+		return time.Time{}
 	}
-	seconds, err := strconv.ParseInt(string(fields[0]), 10, 64)
-	if err != nil || seconds < 0 || seconds > 1<<40 {
-		return 0, fmt.Errorf("malformed committer %.100q", value)
-	}
-	return seconds, nil
+	return time.Unix(int64(seconds), 0).UTC()
 }
 
 // A Mode is what a tree says of an entry.

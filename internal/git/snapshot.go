@@ -319,20 +319,39 @@ func (s *Snapshot) Lookup(path string) (Entry, error) {
 
 func (s *Snapshot) lookup(path string) (Entry, error) {
 	e := Entry{Mode: Directory, Hash: s.Commit.Tree}
-	for name := range strings.SplitSeq(path, "/") {
-		var ok bool
+	for rest := path; ; {
+		found := false
 		if e.Mode == Directory && s.pack(e.Hash) != nil {
 			entries, err := s.tree(e.Hash)
 			if err != nil {
 				return Entry{}, err
 			}
-			e, ok = find(entries, name)
+			e, found = first(entries, rest)
 		}
-		if !ok {
+		switch {
+		case !found:
 			return Entry{}, fmt.Errorf("%s at commit %s: %w", path, s.Commit.Hash, fs.ErrNotExist)
+		case len(e.Name) == len(rest):
+			return e, nil
+		}
+		rest = rest[len(e.Name)+1:]
+	}
+}
+
+// first finds the entry that a path begins with. Like git (tree-walk.c, find_tree_entry) it takes the entries to be in
+// order: in a tree that is not, what stands behind a later name is not found.
+func first(entries []Entry, path string) (Entry, bool) {
+	for _, e := range entries {
+		n := len(e.Name)
+		switch {
+		case n > len(path) || path[:n] > e.Name:
+		case path[:n] < e.Name:
+			return Entry{}, false
+		case n == len(path) || path[n] == '/':
+			return e, true
 		}
 	}
-	return e, nil
+	return Entry{}, false
 }
 
 // directory gives the tree of the snapshot's directory.

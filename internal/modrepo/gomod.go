@@ -26,7 +26,7 @@ func (r *root) Close() { r.snapshot.Close() }
 
 // root finds where the module is at a commit, and whether it is the module.
 func (m *Module) root(ctx context.Context, commit git.Hash) (*root, error) {
-	r, err := m.commit(ctx, commit)
+	r, err := m.source.commit(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +38,14 @@ func (m *Module) root(ctx context.Context, commit git.Hash) (*root, error) {
 }
 
 // commit takes a commit, without a thought of where the module is in it.
-func (m *Module) commit(ctx context.Context, h git.Hash) (*root, error) {
-	snapshot, err := m.source.Repo.Snapshot(ctx, h, m.source.Directory)
+func (s *Source) commit(ctx context.Context, h git.Hash) (*root, error) {
+	snapshot, err := s.Repo.Snapshot(ctx, h, s.Directory)
 	if err != nil {
 		return nil, err
+	}
+	if snapshot.Commit.Time.IsZero() {
+		snapshot.Close()
+		return nil, notFound("the commit is malformed: its committer's time can't be read")
 	}
 	return &root{snapshot: snapshot}, nil
 }

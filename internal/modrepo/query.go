@@ -153,7 +153,7 @@ func (m *Module) revision(ctx context.Context, ref git.Ref, tags tags) (*revisio
 		rev.version = m.source.version(tag)
 	}
 	var err error
-	if rev.root, err = m.commit(ctx, ref.Object()); isTag {
+	if rev.root, err = m.source.commit(ctx, ref.Object()); isTag {
 		err = noCommit(ref, err)
 	}
 	return rev, err
@@ -177,7 +177,7 @@ func (m *Module) hashed(ctx context.Context, refs []git.Ref, tags tags, prefix s
 	if err != nil {
 		return nil, err
 	}
-	r, err := m.commit(ctx, h)
+	r, err := m.source.commit(ctx, h)
 	if isMissing(err) {
 		return nil, unknownCommit(prefix) // a tag led to something else
 	}

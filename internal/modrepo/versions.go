@@ -91,7 +91,7 @@ func (m *Module) incompatible(ctx context.Context, tags tags, list, later []stri
 // maxGoMods bounds what is remembered of commits.
 const maxGoMods = 10_000
 
-// hasGoMod reports whether there is a go.mod at the repository's root, where a tag leads to.
+// hasGoMod reports whether there is a go.mod where a tag leads to. The source's directory is the root.
 func (s *Source) hasGoMod(ctx context.Context, tag git.Ref) (has bool, err error) {
 	commit := tag.Object()
 	s.mu.Lock()
@@ -100,12 +100,12 @@ func (s *Source) hasGoMod(ctx context.Context, tag git.Ref) (has bool, err error
 	if ok {
 		return has, nil
 	}
-	snapshot, err := s.Repo.Snapshot(ctx, commit, "")
+	r, err := s.commit(ctx, commit)
 	if err != nil {
 		return false, noCommit(tag, err)
 	}
-	defer snapshot.Close()
-	if _, has, err = (&root{snapshot: snapshot}).file("go.mod"); err != nil {
+	defer r.Close()
+	if _, has, err = r.file("go.mod"); err != nil {
 		return false, err
 	}
 	s.mu.Lock()

@@ -83,12 +83,23 @@ func TestOwnRepositoryFails(t *testing.T) {
 	for _, tt := range []struct{ dir, tags, module, want string }{
 		{"libs/tool", "tool-*", "go.acme.test/other", "declares its path as: go.acme.test/tool"},
 		{"libs/tools", "tool-*", "go.acme.test/tool", "404 Not Found"},
-		{"libs/tool", "tools-*", "go.acme.test/tool", "404 Not Found"},
 	} {
 		_, err := tryRun(t, "-once", "-addr", "127.0.0.1:0", "-repo", repo.Dir, "-dir", tt.dir, "-tags", tt.tags, "-module", tt.module)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: error %v", tt, err)
 		}
+	}
+}
+
+// TestOwnRepositoryUntagged checks that a pattern that no tag fits leads to a pseudo-version.
+func TestOwnRepositoryUntagged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	repo := gittest.New(t, "write\ncommit first\ntag tool-1.4.2\n-- libs/tool/go.mod --\nmodule go.acme.test/tool\n-- libs/tool/tool.go --\npackage tool\n")
+	out, err := tryRun(t, "-once", "-addr", "127.0.0.1:0", "-repo", repo.Dir, "-dir", "libs/tool", "-tags", "tools-*", "-module", "go.acme.test/tool")
+	if err != nil || !strings.Contains(out, "go.acme.test/tool v0.0.0-20240101000000-") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -73,7 +73,7 @@
 //
 // # Answers
 //
-//	200  the file; a version's may be cached for a year, list and latest for a minute
+//	200  the file; a version's may be cached for a year, list, latest and the info of a query for a minute
 //	404  there is no such module, version or repository, or it can't be a module; or the repository is private
 //	405  the method is neither GET nor HEAD
 //	429  the git host limits the rate of requests

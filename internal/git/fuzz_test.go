@@ -213,6 +213,7 @@ func FuzzAdvertisement(f *testing.F) {
 	zeros := strings.Repeat("0", 40)
 	for _, s := range []string{
 		"000eversion 2\n000cls-refs\n000afetch\n0000", "000eversion 1\n0000", "0000", "001e# service=git-upload-pack\n00000000",
+		pkt(zeros+" HEAD\n\x00a=\x00b\n\n") + pkt(zeros+" refs/tags/a\n\n\n") + "0000",
 		pkt(zeros+" capabilities^{}\x00side-band filter agent=git/2 symref=HEAD:refs/heads/main") + "0000",
 		pkt(zeros+" HEAD\x00object-format=sha1 object-format=sha256") + pkt("shallow "+zeros) + "0000",
 	} {
@@ -258,9 +259,9 @@ func rewritten(ad git.Advertisement) string {
 	}
 	s := pkt(strings.Repeat("0", 40) + " capabilities^{}\x00" + caps)
 	for _, ref := range ad.Refs {
-		s += pkt(ref.Hash.String() + " " + ref.Name)
+		s += pkt(ref.Hash.String() + " " + ref.Name + "\n")
 		if !ref.Peeled.IsZero() {
-			s += pkt(ref.Peeled.String() + " " + ref.Name + "^{}")
+			s += pkt(ref.Peeled.String() + " " + ref.Name + "^{}\n")
 		}
 	}
 	return s + "0000"

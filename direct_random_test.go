@@ -93,7 +93,8 @@ func randomScript(seed uint64) string {
 	for range 3 + g.IntN(8) {
 		g.step()
 	}
-	for range 6 {
+	g.line("ask @main agrees")
+	for range 5 {
 		g.ask()
 	}
 	return g.script.String()

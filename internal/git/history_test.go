@@ -302,6 +302,8 @@ func TestCommitTime(t *testing.T) {
 		{"committer A <a@b.c> 7 +x\n", -1},
 		{"committer A <a@b.c> -7 +0000\n", -1},
 		{"committer A <a@b.c> 99999999999999999999 +0000\n", -1},
+		{"committer A <a@b.c> 253402300799 +1400\n", 253402300799},
+		{"committer A <a@b.c> 253402300800 +0000\n", -1}, // the year 10000
 	} {
 		c, err := git.ParseCommit(git.Hash{}, []byte("tree "+tree+"\n"+tt.committer+"\nmessage\n"))
 		if err != nil {

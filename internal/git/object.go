@@ -13,7 +13,7 @@ type Commit struct {
 	Hash    Hash
 	Tree    Hash
 	Parents []Hash
-	Time    time.Time // the committer's, in UTC; zero if git could not read it, as in a commit that was made by hand
+	Time    time.Time // the committer's, in UTC; zero if git could not read it, or if it is beyond the year 9999, as in a commit that was made by hand
 }
 
 // parseCommit reads a commit's headers, as far as the committer's.
@@ -47,6 +47,9 @@ func parseCommit(h Hash, data []byte) (c *Commit, err error) {
 	return c, nil
 }
 
+// maxSeconds is the end of the year 9999, beyond which neither JSON nor a pseudo-version can say the time.
+const maxSeconds = 253402300799
+
 // committerTime reads the time out of `NAME <EMAIL> SECONDS ZONE`, as git does (ident.c, split_ident_line); names and
 // addresses may hold anything.
 func committerTime(value []byte) time.Time {
@@ -54,11 +57,11 @@ func committerTime(value []byte) time.Time {
 	date := strings.TrimLeft(string(value[bytes.LastIndexByte(value, '>')+1:]), blanks)
 	rest := strings.TrimLeft(date, digits)
 	zone := strings.TrimLeft(rest, blanks)
-	seconds, err := strconv.ParseUint(date[:len(date)-len(rest)], 10, 40)
-	if err != nil || len(zone) < 2 || zone[0] != '+' && zone[0] != '-' || zone[1] < '0' || zone[1] > '9' {
+	seconds, err := strconv.ParseInt(date[:len(date)-len(rest)], 10, 64)
+	if err != nil || seconds > maxSeconds || len(zone) < 2 || zone[0] != '+' && zone[0] != '-' || zone[1] < '0' || zone[1] > '9' {
 		return time.Time{}
 	}
-	return time.Unix(int64(seconds), 0).UTC()
+	return time.Unix(seconds, 0).UTC()
 }
 
 // A Mode is what a tree says of an entry.

@@ -45,7 +45,7 @@ func (s *Source) commit(ctx context.Context, h git.Hash) (*root, error) {
 	}
 	if snapshot.Commit.Time.IsZero() {
 		snapshot.Close()
-		return nil, notFound("the commit is malformed: its committer's time can't be read")
+		return nil, notFound("commit %s is malformed: its committer's time can't be read, or is beyond the year 9999; the repository's owner must make another", h)
 	}
 	return &root{snapshot: snapshot}, nil
 }

@@ -438,6 +438,19 @@ func TestHostErrors(t *testing.T) {
 	}
 }
 
+// The go command serves a commit of the year 10000, but can't write its .info; nor could we.
+func TestFarFuture(t *testing.T) {
+	r := gittest.New(t, `
+		print go.mod "module x.y/z\n"
+		commit one
+		object far commit "tree {hash:HEAD^{tree}}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 253402300800 +0000\n\nx\n"
+		tag v1.0.0 made/far
+	`)
+	m := mustModule(t, local(r, "", "v*"), "x.y/z", false)
+	_, err := m.Stat(t.Context(), "v1.0.0")
+	checkError(t, err, "beyond the year 9999")
+}
+
 // A writer's failure is the caller's to see.
 func TestZipWriter(t *testing.T) {
 	r := gittest.New(t, "write\ncommit one\ntag v1.0.0\n"+small)

@@ -181,9 +181,14 @@ func (m *Module) GoMod(ctx context.Context, info *Info) ([]byte, error) {
 
 func (m *Module) goMod(r *root) []byte {
 	if r.goMod == nil {
-		return fmt.Appendf(nil, "module %s\n", modfile.AutoQuote(m.path))
+		return m.legacyGoMod()
 	}
 	return r.goMod
+}
+
+// legacyGoMod is what the go command makes up (coderepo.go, LegacyGoMod).
+func (m *Module) legacyGoMod() []byte {
+	return fmt.Appendf(nil, "module %s\n", modfile.AutoQuote(m.path))
 }
 
 // at finds the root at an info's commit: what was resolved once is not resolved again.

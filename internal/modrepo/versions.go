@@ -1,6 +1,7 @@
 package modrepo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -33,7 +34,10 @@ func (m *Module) versions(ctx context.Context, tags tags) ([]string, error) {
 		return list, nil // without a go.mod nothing is declared
 	}
 	later, err := m.incompatible(ctx, tags, list, later)
-	return append(list, later...), err
+	if err != nil {
+		return nil, err
+	}
+	return append(list, later...), nil
 }
 
 // sort gives the versions of the path's major version, and those that come into question as +incompatible ones.
@@ -139,29 +143,45 @@ func highest(list []string) string {
 }
 
 // Latest is the highest release that is not retracted, else the highest such pre-release, else what the default branch
-// comes to.
+// comes to (modload/query.go, queryProxy).
 func (m *Module) Latest(ctx context.Context) (*Info, error) {
 	list, err := m.Versions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	retracted, err := m.retractions(ctx, list)
+	if len(list) == 0 {
+		return m.latestHead(ctx, nil)
+	}
+	var goMod []byte // of what would be latest if nothing were retracted
+	if v := highest(list); !isIncompatible(v) {
+		if goMod, err = m.taggedGoMod(ctx, v); err != nil && !isAbsent(err) {
+			return nil, err
+		}
+	}
+	retracted := retractionsOf(goMod)
+	kept, err := m.withoutIncompatible(ctx, slices.DeleteFunc(slices.Clone(list), retracted))
 	if err != nil {
 		return nil, err
 	}
-	if kept := slices.DeleteFunc(slices.Clone(list), retracted); len(kept) > 0 {
+	if len(kept) > 0 {
 		return m.Stat(ctx, highest(kept))
 	}
+	return m.latestHead(ctx, retracted)
+}
+
+// latestHead is what the default branch comes to, if that is not retracted. Where there is no version to say so, it speaks
+// for itself.
+func (m *Module) latestHead(ctx context.Context, retracted func(version string) bool) (*Info, error) {
 	info, err := m.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 { // who has no version before it speaks for itself
-		data, err := m.GoMod(ctx, info)
+	if retracted == nil {
+		goMod, err := m.GoMod(ctx, info)
 		if err != nil {
 			return nil, err
 		}
-		retracted = retractionsOf(data)
+		retracted = retractionsOf(goMod)
 	}
 	if retracted(info.Version) {
 		return nil, notFound("all versions of the module are retracted")
@@ -169,8 +189,25 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 	return info, nil
 }
 
-// retractions reports which versions the module takes back. Its highest version with a go.mod says so; if that can't be
-// had or read, none is (coderepo.go, retractedVersions and convert).
+// withoutIncompatible drops the +incompatible versions if the highest of the others has a go.mod, as it may where a
+// higher one was retracted (modload/query.go, filterVersions).
+func (m *Module) withoutIncompatible(ctx context.Context, list []string) ([]string, error) {
+	n := slices.IndexFunc(list, isIncompatible)
+	if n <= 0 {
+		return list, nil
+	}
+	goMod, err := m.taggedGoMod(ctx, list[n-1])
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(goMod, m.legacyGoMod()) {
+		list = list[:n]
+	}
+	return list, nil
+}
+
+// retractions reports which versions can't name a commit, as the module takes them back. Its highest compatible version
+// says so; if that has no go.mod, or none that can be read, none is (coderepo.go, retractedVersions and convert).
 func (m *Module) retractions(ctx context.Context, list []string) (func(version string) bool, error) {
 	if i := slices.IndexFunc(list, isIncompatible); i >= 0 {
 		list = list[:i] // what follows has no go.mod

@@ -145,7 +145,11 @@ func (c *converter) check(ctx context.Context, v string) (*Info, error) {
 		return nil, c.foundErr
 	}
 	if v != c.asked && module.IsPseudoVersion(v) && v != c.pseudo {
-		return nil, notFound("the commit has a tag that looks like the pseudo-version %s, which it is not", v)
+		if err := c.validatePseudo(ctx, v); isAbsent(err) {
+			return nil, notFound("the commit has a tag that looks like the pseudo-version %s, which it is not", v)
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	if v == strings.TrimSuffix(c.asked, incompatible) {
 		v = c.asked

@@ -54,6 +54,20 @@ func (h Hash) bytes() []byte { return h.b[:h.n] }
 // String gives the hexadecimal form.
 func (h Hash) String() string { return hex.EncodeToString(h.b[:h.n]) }
 
+// hasPrefix reports whether the hexadecimal form begins so.
+func (h Hash) hasPrefix(prefix string) bool {
+	const digits = "0123456789abcdef"
+	if len(prefix) > 2*int(h.n) {
+		return false
+	}
+	for i := range len(prefix) {
+		if prefix[i] != digits[h.b[i/2]>>(4-i%2*4)&15] {
+			return false
+		}
+	}
+	return true
+}
+
 // IsZero reports whether h names no object.
 func (h Hash) IsZero() bool { return h.n == 0 }
 

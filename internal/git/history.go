@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -31,23 +30,19 @@ func (r *Repo) Commit(ctx context.Context, h Hash) (*Commit, error) {
 //
 // Tips may be objects that are no commits; they reach none.
 func (r *Repo) Reachable(ctx context.Context, prefix string, at time.Time, groups ...[]Hash) ([]*Commit, error) {
-	if !at.IsZero() {
+	if at.Unix() >= 0 { // no commit is older, and hosts refuse such times
 		for _, tips := range groups {
 			tips, err := r.since(ctx, at, tips)
 			if err != nil {
 				return nil, err
 			}
-			past, err := r.history(ctx, at, tips)
-			if err != nil {
-				return nil, err
-			}
-			if found := past.find(prefix); len(found) > 0 {
-				return found, nil
+			found, err := r.find(ctx, prefix, at, tips)
+			if len(found) > 0 || err != nil {
+				return found, err
 			}
 		}
 	}
-	past, err := r.history(ctx, time.Time{}, slices.Concat(groups...))
-	return past.find(prefix), err
+	return r.find(ctx, prefix, time.Time{}, slices.Concat(groups...))
 }
 
 // Ancestor gives the first of some candidates that is the commit itself or one of its ancestors, as an index, or -1 if
@@ -65,20 +60,12 @@ func (r *Repo) Ancestor(ctx context.Context, commit Hash, candidates []Hash) (in
 		return -1, err
 	}
 	if first, tip := commits[candidates[0]], commits[commit]; first != nil && tip != nil && !first.Time.After(tip.Time) {
-		past, err := r.history(ctx, first.Time, []Hash{commit})
-		if err != nil {
-			return -1, err
-		}
-		if past.reached(commit)[candidates[0]] {
-			return 0, nil
+		i, err := r.descends(ctx, commit, first.Time, candidates[:1])
+		if i >= 0 || err != nil {
+			return i, err
 		}
 	}
-	past, err := r.history(ctx, time.Time{}, []Hash{commit})
-	if err != nil {
-		return -1, err
-	}
-	reached := past.reached(commit)
-	return slices.IndexFunc(candidates, func(h Hash) bool { return reached[h] }), nil
+	return r.descends(ctx, commit, time.Time{}, candidates)
 }
 
 // since keeps the tips that are commits and not older than a time: of an older one a host would send all history,
@@ -179,51 +166,94 @@ func (r *Repo) fetchThin(ctx context.Context, req fetchRequest) (*heldPack, erro
 	}
 }
 
-// A history is commits and their parents, as far as they were asked for.
-type history map[Hash]*Commit
-
-// history fetches what tips reach, as far back as a time. No tips have none.
-func (r *Repo) history(ctx context.Context, since time.Time, tips []Hash) (history, error) {
+// history fetches what tips reach, as far back as a time, to be released. It is nil if there is nothing.
+func (r *Repo) history(ctx context.Context, since time.Time, tips []Hash) (*heldPack, error) {
 	if len(tips) == 0 {
-		return make(history), nil
+		return nil, nil
 	}
 	p, err := r.fetchOnce(ctx, fetchRequest{wants: unique(tips), since: since})
 	if errors.Is(err, errNoCommits) {
-		return make(history), nil
+		return nil, nil
 	}
-	if err != nil {
+	return p, err
+}
+
+// find gives those commits that tips reach, as far back as a time, whose names begin with a prefix, in the order of their
+// names.
+func (r *Repo) find(ctx context.Context, prefix string, since time.Time, tips []Hash) (found []*Commit, err error) {
+	past, err := r.history(ctx, since, tips)
+	if past == nil || err != nil {
 		return nil, err
 	}
-	defer r.client.packs.release([]*heldPack{p})
-	past := make(history)
-	for i := range p.entries {
-		if i%1000 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	defer r.client.packs.release([]*heldPack{past})
+	last := Hash{}
+	for _, i := range past.order {
+		h := past.entries[i].hash
+		if !h.hasPrefix(prefix) || h == last { // a pack may hold an object twice
+			continue
 		}
-		h := p.entries[i].hash
-		c, err := p.commit(h)
+		last = h
+		c, err := past.commit(h)
 		if err != nil {
 			return nil, named(r.name, err)
 		}
 		if c != nil {
-			past[h] = c
+			found = append(found, c)
 		}
 	}
-	return past, nil
+	return found, nil
+}
+
+// descends is Ancestor in the history since a time.
+func (r *Repo) descends(ctx context.Context, commit Hash, since time.Time, candidates []Hash) (int, error) {
+	past, err := r.history(ctx, since, []Hash{commit})
+	if past == nil || err != nil {
+		return -1, err
+	}
+	defer r.client.packs.release([]*heldPack{past})
+	reached, err := past.reached(ctx, commit)
+	if err != nil {
+		return -1, named(r.name, err)
+	}
+	return slices.IndexFunc(candidates, func(h Hash) bool {
+		i := past.find(h)
+		return i >= 0 && reached[i]
+	}), nil
+}
+
+// reached marks a commit and its ancestors among a pack's entries. What has no parents here began here, or was cut off.
+// Histories are long: no more than one commit is held in memory.
+func (p *Pack) reached(ctx context.Context, from Hash) ([]bool, error) {
+	reached := make([]bool, len(p.entries))
+	var next []int32
+	push := func(h Hash) {
+		if i := p.find(h); i >= 0 && p.entries[i].kind == CommitObject && !reached[i] {
+			reached[i] = true
+			next = append(next, i)
+		}
+	}
+	for push(from); len(next) > 0; {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		i := next[len(next)-1]
+		next = next[:len(next)-1]
+		c, err := p.commit(p.entries[i].hash)
+		if err != nil {
+			return nil, err
+		}
+		for _, parent := range c.Parents {
+			push(parent)
+		}
+	}
+	return reached, nil
 }
 
 // fetchOnce gives what fetchThin would bring, to be released: a pack that is held, or a new one. Who asks for commits
-// that don't exist, one after the other, has all history fetched once.
+// that don't exist, one after the other or all together, has all history fetched once.
 func (r *Repo) fetchOnce(ctx context.Context, req fetchRequest) (*heldPack, error) {
 	req.key = keyOf(req)
-	held := r.client.packs.acquire(r.name)
-	i := slices.IndexFunc(held, func(p *heldPack) bool { return p.key == req.key })
-	if i >= 0 {
-		r.client.packs.release(slices.Concat(held[:i], held[i+1:]))
-		return held[i], nil
-	}
-	r.client.packs.release(held)
-	return r.fetchThin(ctx, req)
+	return r.client.packs.once(ctx, r.name, req.key, func() (*heldPack, error) { return r.fetchThin(ctx, req) })
 }
 
 // keyOf names what a request for commits is for.
@@ -233,31 +263,4 @@ func keyOf(req fetchRequest) string {
 		sum.Write(h.bytes())
 	}
 	return fmt.Sprintf("%t %d %x", req.deepen, req.since.Unix(), sum.Sum(nil))
-}
-
-// find gives the commits whose names begin with a prefix, in the order of their names.
-func (past history) find(prefix string) []*Commit {
-	var found []*Commit
-	for h, c := range past {
-		if strings.HasPrefix(h.String(), prefix) {
-			found = append(found, c)
-		}
-	}
-	slices.SortFunc(found, func(a, b *Commit) int { return strings.Compare(a.Hash.String(), b.Hash.String()) })
-	return found
-}
-
-// reached marks a commit and its ancestors. What has no parents here began here, or was cut off.
-func (past history) reached(from Hash) map[Hash]bool {
-	reached := make(map[Hash]bool)
-	next := []Hash{from}
-	for len(next) > 0 {
-		h := next[len(next)-1]
-		next = next[:len(next)-1]
-		if c := past[h]; c != nil && !reached[h] {
-			reached[h] = true
-			next = append(next, c.Parents...)
-		}
-	}
-	return reached
 }

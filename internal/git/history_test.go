@@ -1,12 +1,16 @@
 package git_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -313,5 +317,66 @@ func TestCommitTime(t *testing.T) {
 		if got := c.Time; got.IsZero() != (tt.want < 0) || !got.IsZero() && got.Unix() != tt.want {
 			t.Errorf("%q: %v, want %d", tt.committer, got, tt.want)
 		}
+	}
+}
+
+// Who asks at the same time as others has history fetched once, too, and waits no longer than he wants.
+func TestHistoryTogether(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"r": r})
+	client := &git.Client{HTTP: s.Client()}
+	heads, tags := tips(t, client.Open(s.URL+"/r"))
+	s.Reset()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			repo := client.Open(s.URL + "/r")
+			if found, err := repo.Reachable(t.Context(), fmt.Sprintf("%07d", i), time.Time{}, heads, tags); len(found) != 0 || err != nil {
+				t.Errorf("%d: %d commits, %v", i, len(found), err)
+			}
+		})
+	}
+	wg.Wait()
+	fetches := 0
+	for _, request := range s.Requests() {
+		if request.Method == http.MethodPost {
+			fetches++
+		}
+	}
+	if fetches != 1 {
+		t.Errorf("%d fetches", fetches)
+	}
+
+	s.SetDown(true)
+	repo := (&git.Client{HTTP: s.Client()}).Open(s.URL + "/r")
+	for range 8 {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(rand.N(10*time.Millisecond), cancel)
+			var e *git.Error
+			if _, err := repo.Reachable(ctx, "0123456", time.Time{}, heads); !errors.As(err, &e) && !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A commit with very many parents takes no more than its own memory.
+func TestAncestorParents(t *testing.T) {
+	t.Parallel()
+	tree, root := nameOf(treeObject, ""), commitOf(nameOf(treeObject, ""))
+	objects := []packed{{kind: treeObject, data: ""}, {kind: commitObject, data: root}}
+	last := nameOf(commitObject, root)
+	for range 5 {
+		parents := strings.Repeat(fmt.Sprintf("parent %s\n", last), 20_000)
+		c := fmt.Sprintf("tree %s\n%sauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nm", tree, parents)
+		objects = append(objects, packed{kind: commitObject, data: c})
+		last = nameOf(commitObject, c)
+	}
+	repo, _ := serve(t, fake{fetch: say(bands(craft(objects...)))}, git.Limits{})
+	if i, err := repo.Ancestor(t.Context(), last, []git.Hash{tree, nameOf(commitObject, root)}); i != 1 || err != nil {
+		t.Errorf("%d, %v", i, err)
 	}
 }

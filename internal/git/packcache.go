@@ -1,6 +1,8 @@
 package git
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +22,17 @@ type packCache struct {
 	packs []*heldPack // the one used last at the end
 	bytes int64
 	timer *time.Timer // to drop idle packs; nil while there are none
+
+	fetches map[packKey]*packFetch // under way
+}
+
+// A packKey names what was fetched: which history of which repository.
+type packKey struct{ repo, key string }
+
+// A packFetch is waited for by all who want the same.
+type packFetch struct {
+	done chan struct{} // closed when err is there
+	err  error
 }
 
 // A heldPack is a pack of a repository with the number of its users. It is closed when the cache has dropped it and
@@ -48,6 +61,53 @@ func (c *packCache) acquire(repo string) []*heldPack {
 		}
 	}
 	return held
+}
+
+// once gives a pack that is held by its key, to be released, or what fetch brings, which is to add it. Who comes while that
+// is under way waits, and shares its failure, unless it is that the other's caller left. A pack that is too large to be
+// held is fetched by one after the other.
+func (c *packCache) once(ctx context.Context, repo, key string, fetch func() (*heldPack, error)) (*heldPack, error) {
+	name := packKey{repo, key}
+	for {
+		c.mu.Lock()
+		if i := slices.IndexFunc(c.packs, func(h *heldPack) bool { return h.repo == repo && h.key == key }); i >= 0 {
+			defer c.mu.Unlock()
+			c.packs[i].users++
+			return c.packs[i], nil
+		}
+		f := c.fetches[name]
+		if f == nil {
+			f = &packFetch{done: make(chan struct{}), err: context.Canceled} // should this panic
+			if c.fetches == nil {
+				c.fetches = make(map[packKey]*packFetch)
+			}
+			c.fetches[name] = f
+			c.mu.Unlock()
+			return c.run(name, f, fetch)
+		}
+		c.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		var host *Error
+		if errors.As(f.err, &host) {
+			return nil, f.err
+		}
+	}
+}
+
+// run fetches for all who wait.
+func (c *packCache) run(name packKey, f *packFetch, fetch func() (*heldPack, error)) (h *heldPack, err error) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.fetches, name)
+		close(f.done)
+	}()
+	h, f.err = fetch()
+	return h, f.err
 }
 
 // add takes a new pack; its first user is the caller.

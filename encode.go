@@ -51,6 +51,8 @@ const defaultPrefix = "v" // what stands before the version in a tag, as in gosu
 //     trailing slash is tolerated.
 //   - Tags: exactly one "*", and git must take the pattern as a tag's name once a version stands there
 //     (git-check-ref-format(1)).
+//
+// No field may have more than 4096 bytes, URL with its path percent-encoded.
 func (c Config) Validate() error {
 	var errs []error
 	for _, p := range c.problems() {
@@ -256,18 +258,24 @@ func (c Config) tags() (prefix, suffix string) {
 	return prefix, suffix
 }
 
+// maxField bounds the work that a directory of very many levels makes, and what is remembered of a Config.
+const maxField = 4096
+
 // problems returns a line for everything that is wrong with c.
 func (c Config) problems() []string {
 	var lines []string
-	add := func(field, value string, reasons []string) {
+	add := func(field, value string, size int, reasons []string) {
+		if size > maxField {
+			reasons = []string{fmt.Sprintf("has %d bytes: want %d at most", size, maxField)}
+		}
 		for _, reason := range reasons {
 			lines = append(lines, field+" "+quote(value)+": "+reason)
 		}
 	}
-	add("URL", redact(c.URL), urlProblems(c.URL))
-	add("Module", c.Module, moduleProblems(c.Module))
-	add("Directory", c.Directory, directoryProblems(c.Directory))
-	add("Tags", c.Tags, tagsProblems(c.Tags))
+	add("URL", redact(c.URL), len(c.canonical().URL), urlProblems(c.URL))
+	add("Module", c.Module, len(c.Module), moduleProblems(c.Module))
+	add("Directory", c.Directory, len(c.Directory), directoryProblems(c.Directory))
+	add("Tags", c.Tags, len(c.Tags), tagsProblems(c.Tags))
 	return lines
 }
 

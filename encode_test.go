@@ -104,6 +104,10 @@ func TestConfigValidate(t *testing.T) {
 		{"backslash", vanity.Config{URL: `https://h/a\b`}, `URL "https://h/a\\b": the path may hold no backslash: write "/"`},
 		{"github tree", vanity.Config{URL: repo + "/tree/main/x"}, `URL "https://github.com/o/r/tree/main/x": want https://github.com/OWNER/REPO: a directory goes into Directory`},
 		{"github owner", vanity.Config{URL: "https://github.com/o"}, `URL "https://github.com/o": want https://github.com/OWNER/REPO: a directory goes into Directory`},
+		{"long", vanity.Config{URL: repo + strings.Repeat("r", 4096-len(repo)), Directory: strings.Repeat("a/", 2048), Tags: strings.Repeat("t", 4095) + "*"}, ""},
+		{"long url", vanity.Config{URL: repo + strings.Repeat("é", 700)}, `URL "` + repo + strings.Repeat("é", 89) + `"…: has 4222 bytes: want 4096 at most`},
+		{"long directory", vanity.Config{URL: repo, Directory: strings.Repeat("a/", 100_000)}, `Directory "` + strings.Repeat("a/", 100) + `"…: has 200000 bytes: want 4096 at most`},
+		{"long tags", vanity.Config{URL: repo, Tags: strings.Repeat("t", 4096) + "*"}, `Tags "` + strings.Repeat("t", 200) + `"…: has 4097 bytes: want 4096 at most`},
 		{"local control", vanity.Config{URL: "/srv/\x00"}, `URL "/srv/\x00": has a control character: remove it`},
 
 		{"module without dot", vanity.Config{URL: repo, Module: "tool"}, `Module "tool": missing dot in first path element: want the module path as in go.mod`},

@@ -111,8 +111,10 @@ func (r *root) readGoMods(ctx context.Context, dir string, names []string) ([][]
 			blobs = append(blobs, e.Hash)
 		}
 	}
-	if files := r.attributesFiles(dir); len(files) <= maxAttributesFiles {
-		blobs = slices.AppendSeq(blobs, maps.Values(files))
+	if len(blobs) > 0 || dir == "" { // else there may be no such directory, however deep
+		if files := r.attributesFiles(dir); len(files) <= maxAttributesFiles {
+			blobs = slices.AppendSeq(blobs, maps.Values(files))
+		}
 	}
 	if err := r.snapshot.Load(ctx, blobs); err != nil {
 		return nil, err

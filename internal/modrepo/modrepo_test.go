@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -398,6 +399,28 @@ func TestListing(t *testing.T) {
 	}
 	if list, _ := m.Versions(t.Context()); len(list) != 2 {
 		t.Errorf("versions %v within the minute", list)
+	}
+}
+
+// Of very many tags none is remembered, and all is served as ever.
+func TestManyTags(t *testing.T) {
+	r := gittest.New(t, "print go.mod \"module x.y/z\\n\"\ncommit one\n")
+	var b strings.Builder
+	for i := range 2001 {
+		fmt.Fprintf(&b, "%s refs/tags/v1.%d.0\n", r.Git("rev-parse", "HEAD"), i)
+	}
+	if err := os.WriteFile(filepath.Join(r.GitDir(), "packed-refs"), []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{Repo: new(git.Client).Open(r.GitDir())}
+	m := mustModule(t, &modrepo.Source{Repo: c, TagPrefix: "v"}, "x.y/z", false)
+	for want := range int32(3) {
+		if list, err := m.Versions(t.Context()); len(list) != 2001 || err != nil || c.refs.Load() != want+1 {
+			t.Errorf("%d versions, %v, by %d listings", len(list), err, c.refs.Load())
+		}
+	}
+	if info, err := m.Latest(t.Context()); err != nil || info.Version != "v1.2000.0" {
+		t.Errorf("latest: %v, %v", info, err)
 	}
 }
 

@@ -154,10 +154,20 @@ func (s *Source) look(ctx context.Context, prefixes ...string) ([]git.Ref, tags,
 			}
 		}
 	}
+	s.remember(tags)
+	return refs, tags, nil
+}
+
+// maxKept bounds the tags that are remembered. Where there are more, they are listed anew whenever they are wanted.
+const maxKept = 2000
+
+func (s *Source) remember(tags tags) {
+	if len(tags) > maxKept {
+		tags = nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tags, s.since = tags, time.Now()
-	return refs, tags, nil
 }
 
 // refs lists refs by their prefixes, unless it must not be guessed which are meant.

@@ -26,11 +26,12 @@ func (r *Repo) Commit(ctx context.Context, h Hash) (*Commit, error) {
 // Reachable finds the commits whose names begin with a prefix of hexadecimal digits, among those that some tips reach.
 // If the commit's time is known, the history since then is looked through first, of one group of tips after the
 // other, and one commit found there is enough. Only where there is none (times may be wrong, at or in the commits)
-// all history is.
+// all history is; or if that was fetched lately.
 //
 // Tips may be objects that are no commits; they reach none.
 func (r *Repo) Reachable(ctx context.Context, prefix string, at time.Time, groups ...[]Hash) ([]*Commit, error) {
-	if at.Unix() >= 0 { // no commit is older, and hosts refuse such times
+	all := slices.Concat(groups...)
+	if at.Unix() >= 0 && !r.holds(all) { // no commit is older, and hosts refuse such times
 		for _, tips := range groups {
 			tips, err := r.since(ctx, at, tips)
 			if err != nil {
@@ -42,7 +43,7 @@ func (r *Repo) Reachable(ctx context.Context, prefix string, at time.Time, group
 			}
 		}
 	}
-	return r.find(ctx, prefix, time.Time{}, slices.Concat(groups...))
+	return r.find(ctx, prefix, time.Time{}, all)
 }
 
 // Ancestor gives the first of some candidates that is the commit itself or one of its ancestors, as an index, or -1 if
@@ -164,6 +165,15 @@ func (r *Repo) fetchThin(ctx context.Context, req fetchRequest) (*heldPack, erro
 		}
 		return p, err
 	}
+}
+
+// holds reports whether all history of the tips is at hand.
+func (r *Repo) holds(tips []Hash) bool {
+	p := r.client.packs.get(r.name, keyOf(fetchRequest{wants: unique(tips)}))
+	if p != nil {
+		r.client.packs.release([]*heldPack{p})
+	}
+	return p != nil
 }
 
 // history fetches what tips reach, as far back as a time, to be released. It is nil if there is nothing.

@@ -63,6 +63,23 @@ func (c *packCache) acquire(repo string) []*heldPack {
 	return held
 }
 
+// get gives the pack of a repository that has a key, to be released, or nil.
+func (c *packCache) get(repo, key string) *heldPack {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.use(repo, key)
+}
+
+func (c *packCache) use(repo, key string) *heldPack {
+	for _, h := range c.packs {
+		if h.repo == repo && h.key == key {
+			h.users++
+			return h
+		}
+	}
+	return nil
+}
+
 // once gives a pack that is held by its key, to be released, or what fetch brings, which is to add it. Who comes while that
 // is under way waits, and shares its failure, unless it is that the other's caller left. A pack that is too large to be
 // held is fetched by one after the other.
@@ -70,10 +87,9 @@ func (c *packCache) once(ctx context.Context, repo, key string, fetch func() (*h
 	name := packKey{repo, key}
 	for {
 		c.mu.Lock()
-		if i := slices.IndexFunc(c.packs, func(h *heldPack) bool { return h.repo == repo && h.key == key }); i >= 0 {
-			defer c.mu.Unlock()
-			c.packs[i].users++
-			return c.packs[i], nil
+		if h := c.use(repo, key); h != nil {
+			c.mu.Unlock()
+			return h, nil
 		}
 		f := c.fetches[name]
 		if f == nil {

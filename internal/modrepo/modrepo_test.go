@@ -360,7 +360,12 @@ func TestGopkgIn(t *testing.T) {
 // A counter counts listings.
 type counter struct {
 	*git.Repo
-	refs atomic.Int32
+	refs, ancestor atomic.Int32
+}
+
+func (c *counter) Ancestor(ctx context.Context, commit git.Hash, candidates []git.Hash) (int, error) {
+	c.ancestor.Add(1)
+	return c.Repo.Ancestor(ctx, commit, candidates)
 }
 
 func (c *counter) Refs(ctx context.Context, prefixes ...string) ([]git.Ref, error) {
@@ -399,6 +404,24 @@ func TestListing(t *testing.T) {
 	}
 	if list, _ := m.Versions(t.Context()); len(list) != 2 {
 		t.Errorf("versions %v within the minute", list)
+	}
+}
+
+// However many tags there are of a pseudo-version's base, history is asked for once.
+func TestManyBases(t *testing.T) {
+	script := "print go.mod \"module x.y/z\\n\"\ncommit one\ngit switch -q -c side\n"
+	for i := range 20 {
+		script += fmt.Sprintf("commit %d\ntag v1.0.0+%d\n", i, i)
+	}
+	r := gittest.New(t, script+"git switch -q main\ncommit two\n")
+	c := &counter{Repo: new(git.Client).Open(r.GitDir())}
+	m := mustModule(t, &modrepo.Source{Repo: c, TagPrefix: "v"}, "x.y/z", false)
+	version := r.Expand("v1.0.1-0.{time:HEAD}-{hash12:HEAD}")
+	_, err := m.Stat(t.Context(), version)
+	checkError(t, err, "does not descend")
+	r.Git("tag", "v1.0.0+0a", "main~1")
+	if info, err := m.Stat(t.Context(), version); err != nil || info.Version != version || c.ancestor.Load() != 2 {
+		t.Errorf("%v, %v after %d questions", info, err, c.ancestor.Load())
 	}
 }
 

@@ -40,19 +40,22 @@ func (c *converter) validateBase(ctx context.Context, base string) error {
 			return notFound("the pseudo-version is of a commit that has a tag of %s: ask for that", base)
 		}
 	}
-	known := false
-	for v, tag := range c.rev.tags {
-		if semver.Compare(v, base) != 0 || !strings.HasPrefix(v, base) { // v1.2 is no v1.2.0
-			continue
-		}
-		known = true
-		i, err := c.source.Repo.Ancestor(ctx, c.rev.hash(), c.rev.tags.objects([]string{v}))
-		if i >= 0 || err != nil {
-			return noCommit(tag, err)
+	var versions []string
+	for v := range c.rev.tags {
+		if semver.Compare(v, base) == 0 && strings.HasPrefix(v, base) { // v1.2 is no v1.2.0
+			versions = append(versions, v)
 		}
 	}
-	if !known {
+	if len(versions) == 0 {
 		return notFound("the pseudo-version follows %s, of which there is no tag", base)
 	}
-	return notFound("the pseudo-version follows %s, but its commit does not descend from that version's", base)
+	semver.Sort(versions)
+	i, err := c.source.Repo.Ancestor(ctx, c.rev.hash(), c.rev.tags.objects(versions))
+	if err != nil {
+		return noCommit(c.rev.tags[versions[0]], err)
+	}
+	if i < 0 {
+		return notFound("the pseudo-version follows %s, but its commit does not descend from that version's", base)
+	}
+	return nil
 }

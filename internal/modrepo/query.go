@@ -148,15 +148,14 @@ var allRefs = []string{head, headsDir, tagsDir}
 // revision takes the commit that a ref leads to.
 func (m *Module) revision(ctx context.Context, ref git.Ref, tags tags) (*revision, error) {
 	rev := &revision{ref: ref.Name, tags: tags}
-	tag, isTag := strings.CutPrefix(ref.Name, tagsDir)
-	if isTag {
+	if tag, ok := strings.CutPrefix(ref.Name, tagsDir); ok {
 		rev.version = m.source.version(tag)
 	}
 	var err error
-	if rev.root, err = m.source.commit(ctx, ref.Object()); isTag {
-		err = noCommit(ref, err)
+	if rev.root, err = m.source.commit(ctx, ref.Object()); err != nil {
+		return nil, noCommit(ref, err)
 	}
-	return rev, err
+	return rev, nil
 }
 
 // findHash finds a commit by how its hash begins. Where its time is known that saves history.
@@ -181,7 +180,10 @@ func (m *Module) hashed(ctx context.Context, refs []git.Ref, tags tags, prefix s
 	if isMissing(err) {
 		return nil, unknownCommit(prefix) // a tag led to something else
 	}
-	return &revision{root: r, tags: tags}, err
+	if err != nil {
+		return nil, err
+	}
+	return &revision{root: r, tags: tags}, nil
 }
 
 // match finds what refs lead to, or the name of an annotated tag, which stands for its commit.

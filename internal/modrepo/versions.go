@@ -253,10 +253,13 @@ func (m *Module) taggedGoMod(ctx context.Context, version string) ([]byte, error
 	return m.goMod(r), nil
 }
 
-// noCommit says of a tag that it leads to no commit, if that is what is wrong.
-func noCommit(tag git.Ref, err error) error {
-	if isMissing(err) {
-		return &Error{Reason: "the version's tag leads to no commit", Hint: fmt.Sprintf("tag %q", strings.TrimPrefix(tag.Name, tagsDir))}
+// noCommit says of a ref that it leads to no commit, if that is what is wrong.
+func noCommit(ref git.Ref, err error) error {
+	if !isMissing(err) {
+		return err
 	}
-	return err
+	if tag, ok := strings.CutPrefix(ref.Name, tagsDir); ok {
+		return &Error{Reason: "the version's tag leads to no commit", Hint: fmt.Sprintf("tag %q", tag)}
+	}
+	return notFound("the branch leads to no commit")
 }

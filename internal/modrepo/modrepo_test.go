@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -495,6 +496,68 @@ func TestFarFuture(t *testing.T) {
 	m := mustModule(t, local(r, "", "v*"), "x.y/z", false)
 	_, err := m.Stat(t.Context(), "v1.0.0")
 	checkError(t, err, "beyond the year 9999")
+}
+
+// Whichever request a host fails at, the failure is seen: it is never taken for an absence, nor passed over.
+func TestHostErrorsAnywhere(t *testing.T) {
+	r := gittest.New(t, `
+		write
+		commit one
+		tag v1.0.0
+		branch old
+		commit two
+		tag v1.1.0-pre+meta
+		rm go.mod
+		commit three
+		tag v1.1.0-pre
+		commit four
+		tag v2.0.0
+		commit five
+-- go.mod --
+module x.y/z
+
+retract v1.0.0
+`)
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": r})
+	ask := func(query string) (string, error) {
+		m := mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(server.URL + "/o/r"), TagPrefix: "v"}, "x.y/z", false)
+		if query == "list" {
+			list, err := m.Versions(t.Context())
+			return fmt.Sprint(list), err
+		}
+		info, err := m.Stat(t.Context(), query)
+		if err != nil {
+			return "", err
+		}
+		goMod, err := m.GoMod(t.Context(), info)
+		return fmt.Sprintf("%s %s %s", info.Version, info.Origin.Hash, goMod), err
+	}
+	for _, query := range []string{"list", "latest", "main", "old", "v2.0.0+incompatible", "v1.1.0-pre+meta", r.Expand("v1.1.0-pre.0.{time:HEAD~1}-{hash12:HEAD~1}"), "0123456"} {
+		server.Wrap(nil)
+		server.Reset()
+		want, wantErr := ask(query)
+		n := len(server.Requests())
+		t.Logf("%s: %q, %v, %d requests", query, want, wantErr, n)
+		for i := range n {
+			var count atomic.Int32
+			server.Wrap(nil)
+			server.Wrap(func(next http.Handler) http.Handler {
+				fault := gittest.Status(http.StatusServiceUnavailable, nil)(next)
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if count.Add(1) == int32(i+1) {
+						fault.ServeHTTP(w, r)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			})
+			got, err := ask(query)
+			var host *git.Error
+			if !errors.As(err, &host) || host.Kind != git.Unavailable || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s, request %d of %d: %q, %v", query, i+1, n, got, err)
+			}
+		}
+	}
 }
 
 // A writer's failure is the caller's to see.

@@ -33,7 +33,8 @@ func (c *converter) validatePseudo(ctx context.Context, version string) error {
 	return c.validateBase(ctx, base)
 }
 
-// validateBase wants a tag of the base before the commit. A canonical one on the commit itself names that already.
+// validateBase wants a tag of the base before the commit. A canonical one on the commit itself names that already. (The
+// go command minds a root's tag of that name in a directory's module as well, and then refuses what it has named itself.)
 func (c *converter) validateBase(ctx context.Context, base string) error {
 	for _, v := range c.rev.tagged() {
 		if v == base {

@@ -94,7 +94,7 @@ func randomScript(seed uint64) string {
 		g.step()
 	}
 	g.line("ask @main agrees")
-	for range 5 {
+	for range 2 {
 		g.ask()
 	}
 	return g.script.String()

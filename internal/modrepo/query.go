@@ -64,6 +64,9 @@ func (m *Module) head(ctx context.Context) (*Info, error) {
 
 // find looks a revision up, in the go command's order (coderepo.go, revToRev, and codehost/git.go, stat).
 func (m *Module) find(ctx context.Context, query string) (*revision, error) {
+	if query == "" {
+		return nil, notFound("a version is wanted, or the name of a branch, tag or commit")
+	}
 	if query == module.CanonicalVersion(query) {
 		// Spare the host what can't be, whatever the repository holds.
 		if _, err := m.checkMajor(query, func() bool { return m.source.Directory == "" }); err != nil {
@@ -71,8 +74,6 @@ func (m *Module) find(ctx context.Context, query string) (*revision, error) {
 		}
 	}
 	switch {
-	case query == "":
-		return nil, notFound("a version is wanted, or the name of a branch, tag or commit")
 	case module.IsPseudoVersion(query):
 		at, err := module.PseudoVersionTime(query)
 		if err != nil {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -44,18 +46,50 @@ func choose(fault func(http.Handler) http.Handler, match func(*http.Request) boo
 	}
 }
 
-// CutAfter cuts the connection when n bytes of the answer to a POST for git-upload-pack are sent. Shorter answers, and
-// those to other requests, stay as they are.
-func CutAfter(n int64) func(http.Handler) http.Handler {
+// Sometimes picks one of the faults for each request that comes to it, all being equally likely. Nil is no fault, and any
+// may be named more than once. Requests that come one after the other meet what rnd's seed says.
+func Sometimes(rnd *rand.Rand, faults ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	var mu sync.Mutex // rnd has none
+	pick := func() func(http.Handler) http.Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		return faults[rnd.IntN(len(faults))]
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !isUploadPack(r) {
-				next.ServeHTTP(w, r)
-				return
+			h := next
+			if fault := pick(); fault != nil {
+				h = fault(next)
 			}
+			h.ServeHTTP(w, r)
+		})
+	}
+}
+
+// CutAnswerAfter cuts the connection when n bytes of an answer's body are sent. Shorter answers stay as they are.
+func CutAnswerAfter(n int64) func(http.Handler) http.Handler {
+	return endAfter(n, func(*http.Request) {})
+}
+
+// CutAfter is [CutAnswerAfter] for the answers to a POST for git-upload-pack alone.
+func CutAfter(n int64) func(http.Handler) http.Handler {
+	return choose(CutAnswerAfter(n), isUploadPack)
+}
+
+// StallAfter sends n bytes of an answer's body, and then nothing until the client gives up, or the server is closed.
+// Shorter answers stay as they are.
+func StallAfter(n int64) func(http.Handler) http.Handler {
+	return endAfter(n, func(r *http.Request) { <-r.Context().Done() })
+}
+
+// endAfter sends n bytes of an answer's body, and ends the connection after what is to be done before.
+func endAfter(n int64, before func(*http.Request)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c := &cutter{ResponseWriter: w, left: n}
 			next.ServeHTTP(c, r)
 			if c.cut {
+				before(r)
 				panic(http.ErrAbortHandler)
 			}
 		})
@@ -136,6 +170,25 @@ func HTML() func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			io.WriteString(w, "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>\n")
+		})
+	}
+}
+
+// Garbage answers 200 with a body that is labelled as what was asked for. Requests that no git server labels the answers
+// to stay as they are.
+func Garbage(body string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, infoRefs):
+				w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+			case isUploadPack(r):
+				w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+			default:
+				next.ServeHTTP(w, r)
+				return
+			}
+			io.WriteString(w, body)
 		})
 	}
 }

@@ -3,16 +3,20 @@ package gittest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,14 +37,27 @@ func pkt(command string, args ...string) []byte {
 	return b.Bytes()
 }
 
-// post sends a request to upload-pack and returns the answer.
-func post(client *http.Client, url string, body []byte) (*http.Response, []byte, error) {
-	req, err := http.NewRequest("POST", url+"/git-upload-pack", bytes.NewReader(body))
+// request makes a request to upload-pack, or the one before it if there is no body.
+func request(ctx context.Context, url string, body []byte) (*http.Request, error) {
+	method, path := "POST", "/git-upload-pack"
+	if body == nil {
+		method, path = "GET", "/info/refs?service=git-upload-pack"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
 	req.Header.Set("Git-Protocol", "version=2")
+	return req, nil
+}
+
+// ask sends such a request and returns the answer.
+func ask(client *http.Client, url string, body []byte) (*http.Response, []byte, error) {
+	req, err := request(context.Background(), url, body)
+	if err != nil {
+		return nil, nil, err
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, err
@@ -50,10 +67,10 @@ func post(client *http.Client, url string, body []byte) (*http.Response, []byte,
 	return resp, data, err
 }
 
-// mustPost is post with a client that can't do anything but succeed.
+// mustPost is ask with a client that can't do anything but succeed.
 func mustPost(t *testing.T, s *gittest.Server, path string, body []byte) []byte {
 	t.Helper()
-	resp, data, err := post(s.Client(), s.URL+path, body)
+	resp, data, err := ask(s.Client(), s.URL+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,21 +147,7 @@ func result(data []byte) string {
 
 func advertisement(t *testing.T, s *gittest.Server) string {
 	t.Helper()
-	req, err := http.NewRequest("GET", s.URL+"/o/r/info/refs?service=git-upload-pack", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Git-Protocol", "version=2")
-	resp, err := s.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+	return string(mustPost(t, s, "/o/r", nil))
 }
 
 // clone clones with the real git, and returns the commit that it got.
@@ -260,7 +263,7 @@ func TestClientAnyHost(t *testing.T) {
 		gittest.Serve(t, gittest.AllFilters, repos), gittest.ServeTLS(t, gittest.AllFilters, repos),
 	} {
 		scheme, _, _ := strings.Cut(s.URL, "://")
-		resp, _, err := post(s.Client(), scheme+"://git.example.test/o/r", pkt("ls-refs"))
+		resp, _, err := ask(s.Client(), scheme+"://git.example.test/o/r", pkt("ls-refs"))
 		if err != nil || resp.StatusCode != 200 {
 			t.Fatalf("%s: %v, %v", scheme, resp, err)
 		}
@@ -293,7 +296,7 @@ func TestFaults(t *testing.T) {
 		good := mustPost(t, s, "/o/r", list)
 
 		s.Wrap(gittest.CutAfter(30))
-		if _, got, err := post(s.Client(), s.URL+"/o/r", list); err == nil || !bytes.Equal(got, good[:30]) {
+		if _, got, err := ask(s.Client(), s.URL+"/o/r", list); err == nil || !bytes.Equal(got, good[:30]) {
 			t.Errorf("cut: got %q, %v", got, err)
 		}
 		s.Wrap(nil)
@@ -310,7 +313,7 @@ func TestFaults(t *testing.T) {
 		s.Wrap(nil)
 
 		s.Wrap(gittest.On("ls-refs", gittest.Status(429, http.Header{"Retry-After": {"7"}})))
-		resp, _, err := post(s.Client(), s.URL+"/o/r", list)
+		resp, _, err := ask(s.Client(), s.URL+"/o/r", list)
 		if err != nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "7" {
 			t.Errorf("status: %v, %v", resp, err)
 		}
@@ -324,6 +327,127 @@ func TestFaults(t *testing.T) {
 		s.Wrap(nil)
 
 	}
+}
+
+// asks are requests of every kind, by their commands, for a repository with a commit.
+func asks(r *gittest.Repo) map[string][]byte {
+	return map[string][]byte{
+		"info/refs": nil,
+		"ls-refs":   pkt("ls-refs"),
+		"fetch":     pkt("fetch", "want "+r.Git("rev-parse", "HEAD"), "done"),
+	}
+}
+
+// stalled reads n bytes of an answer, and reports whether nothing follows, not even an end.
+func stalled(t *testing.T, s *gittest.Server, body []byte, n int) bool {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, err := request(ctx, s.URL+"/o/r", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadFull(resp.Body, make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, cancel)
+	more, err := resp.Body.Read(make([]byte, 1))
+	return more == 0 && errors.Is(err, context.Canceled)
+}
+
+// TestFaultsAnyAnswer goes through the faults that make no difference between the commands.
+func TestFaultsAnyAnswer(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	repos := map[string]*gittest.Repo{"o/r": r}
+	for _, s := range []*gittest.Server{gittest.Serve(t, gittest.AllFilters, repos), gittest.ServeTLS(t, gittest.AllFilters, repos)} {
+		with := func(fault func(http.Handler) http.Handler, body []byte) (*http.Response, string, error) {
+			s.Wrap(fault)
+			defer s.Wrap(nil)
+			resp, data, err := ask(s.Client(), s.URL+"/o/r", body)
+			return resp, string(data), err
+		}
+		for command, body := range asks(r) {
+			for _, n := range []int{0, 1, 30} {
+				if resp, got, err := with(gittest.CutAnswerAfter(int64(n)), body); err == nil || resp == nil || len(got) != n {
+					t.Errorf("%s cut after %d: %v, %q, %v", command, n, resp, got, err)
+				}
+				if s.Wrap(gittest.StallAfter(int64(n))); !stalled(t, s, body, n) {
+					t.Errorf("%s does not stall after %d", command, n)
+				}
+				s.Wrap(nil)
+			}
+			for _, fault := range []func(http.Handler) http.Handler{gittest.CutAnswerAfter(1 << 20), gittest.StallAfter(1 << 20)} {
+				if _, got, err := with(fault, body); err != nil || !strings.HasSuffix(got, "0000") {
+					t.Errorf("%s: a short answer: %q, %v", command, got, err)
+				}
+			}
+			want := "application/x-git-upload-pack-result"
+			if body == nil {
+				want = "application/x-git-upload-pack-advertisement"
+			}
+			resp, got, err := with(gittest.Garbage("no git"), body)
+			if err != nil || resp.StatusCode != 200 || got != "no git" || resp.Header.Get("Content-Type") != want {
+				t.Errorf("%s, garbage: %v, %q, %v", command, resp, got, err)
+			}
+		}
+		s.Wrap(gittest.Garbage("no git"))
+		resp, err := s.Client().Get(s.URL + "/elsewhere")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 404 {
+			t.Errorf("garbage elsewhere: %s", resp.Status)
+		}
+	}
+}
+
+// statusOf is the status that an answer has, 0 if none came, or not all of it.
+func statusOf(s *gittest.Server, path string, body []byte) int {
+	resp, _, err := ask(s.Client(), s.URL+path, body)
+	if err != nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// TestSometimes: one seed has one sequence of faults, each of them comes, and many requests at a time do no harm.
+func TestSometimes(t *testing.T) {
+	t.Parallel()
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
+	sequence := func(seed uint64) (all []int) {
+		s.Wrap(nil)
+		s.Wrap(gittest.On("ls-refs", gittest.Sometimes(rand.New(rand.NewPCG(seed, 0)),
+			nil, gittest.Status(429, nil), gittest.Status(503, nil), gittest.CutAnswerAfter(10))))
+		for range 30 {
+			all = append(all, statusOf(s, "/o/r", pkt("ls-refs")))
+			advertisement(t, s) // is spared, and takes none of the faults
+		}
+		return all
+	}
+	first := sequence(1)
+	for _, code := range []int{0, 200, 429, 503} {
+		if !slices.Contains(first, code) {
+			t.Errorf("never %d: %v", code, first)
+		}
+	}
+	if again := sequence(1); !slices.Equal(again, first) {
+		t.Errorf("the same seed: %v, then %v", first, again)
+	}
+	if other := sequence(2); slices.Equal(other, first) {
+		t.Errorf("other seeds, but all %v", first)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { statusOf(s, "/o/r", pkt("ls-refs")) })
+	}
+	wg.Wait()
 }
 
 func TestVersion(t *testing.T) {
@@ -399,10 +523,10 @@ func TestHang(t *testing.T) {
 		s.Wrap(gittest.Hang())
 		client := *s.Client()
 		client.Timeout = 50 * time.Millisecond
-		if _, _, err := post(&client, s.URL+"/o/r", pkt("ls-refs")); !os.IsTimeout(err) {
+		if _, _, err := ask(&client, s.URL+"/o/r", pkt("ls-refs")); !os.IsTimeout(err) {
 			t.Errorf("got %v", err)
 		}
-		go post(s.Client(), s.URL+"/o/r", pkt("ls-refs"))
+		go ask(s.Client(), s.URL+"/o/r", pkt("ls-refs"))
 		for len(s.Requests()) < 2 {
 			time.Sleep(time.Millisecond)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -56,7 +55,6 @@ type Server struct {
 
 	tb        testing.TB
 	filters   Filters
-	repos     map[string]*Repo
 	authority *Authority // nil without TLS
 	client    *http.Client
 	log       logWriter
@@ -64,10 +62,17 @@ type Server struct {
 
 	mu             sync.Mutex
 	closed         bool
-	listening      *listening // nil when down
+	repos          map[string]served // by their paths without slashes around them
+	listening      *listening        // nil when down
 	wraps          []func(http.Handler) http.Handler
 	user, password string
 	requests       []*Request
+}
+
+// A served is a repository, and who may read it: all if user and password are empty.
+type served struct {
+	repo           *Repo
+	user, password string
 }
 
 // Serve serves repositories over HTTP. A key such as "owner/repo" is the path of its repository, with or without ".git"
@@ -88,8 +93,11 @@ func serve(tb testing.TB, filters Filters, repos map[string]*Repo, authority *Au
 	if _, err := backend(); err != nil {
 		tb.Fatalf("gittest: %v", err)
 	}
-	s := &Server{tb: tb, filters: filters, repos: maps.Clone(repos), authority: authority}
+	s := &Server{tb: tb, filters: filters, repos: make(map[string]served), authority: authority}
 	s.log.tb = tb
+	for name, repo := range repos {
+		s.Put(name, repo)
+	}
 	if err := s.listen("127.0.0.1:0"); err != nil {
 		tb.Fatalf("gittest: %v", err)
 	}
@@ -194,6 +202,40 @@ func (s *Server) SetBasicAuth(user, password string) {
 	s.user, s.password = user, password
 }
 
+// Put serves a repository under a name as [Serve] does, in the place of one that is there. Requests that are under way go on
+// with that.
+func (s *Server) Put(name string, repo *Repo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repos[strings.Trim(name, "/")] = served{repo: repo}
+}
+
+// Remove takes a repository away: its path is answered with 404.
+func (s *Server) Remove(name string) {
+	s.tb.Helper()
+	s.change(name, func(name string, _ served) { delete(s.repos, name) })
+}
+
+// SetPrivate makes one repository want these credentials, as [Server.SetBasicAuth] does all; two empty strings make it public
+// again. It stays so until another one is put in its place.
+func (s *Server) SetPrivate(name, user, password string) {
+	s.tb.Helper()
+	s.change(name, func(name string, old served) { s.repos[name] = served{old.repo, user, password} })
+}
+
+// change does something to a repository that must be there, under the lock.
+func (s *Server) change(name string, do func(name string, old served)) {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name = strings.Trim(name, "/")
+	old, ok := s.repos[name]
+	if !ok {
+		s.tb.Fatalf("gittest: the server has no repository %q", name)
+	}
+	do(name, old)
+}
+
 // Wrap puts a handler around those that answer the requests from now on, outside those of earlier calls. Nil takes
 // all of them away. What they send is counted, too.
 func (s *Server) Wrap(wrap func(next http.Handler) http.Handler) {
@@ -262,10 +304,10 @@ func (s *Server) received(rec *Request) (http.Handler, []func(http.Handler) http
 		panic(http.ErrAbortHandler)
 	}
 	s.requests = append(s.requests, rec)
-	return s.authorised(http.HandlerFunc(s.serveGit), s.user, s.password), slices.Clone(s.wraps)
+	return authorised(http.HandlerFunc(s.serveGit), s.user, s.password), slices.Clone(s.wraps)
 }
 
-func (s *Server) authorised(next http.Handler, user, password string) http.Handler {
+func authorised(next http.Handler, user, password string) http.Handler {
 	if user == "" && password == "" {
 		return next
 	}
@@ -279,13 +321,19 @@ func (s *Server) authorised(next http.Handler, user, password string) http.Handl
 	})
 }
 
-// serveGit runs git http-backend.
+// serveGit finds the repository.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
-	root, repo := s.find(r.URL.Path)
-	if repo == nil {
+	root, found := s.find(r.URL.Path)
+	if found.repo == nil {
 		http.NotFound(w, r)
 		return
 	}
+	serve := func(w http.ResponseWriter, r *http.Request) { s.serveRepo(w, r, root, found.repo) }
+	authorised(http.HandlerFunc(serve), found.user, found.password).ServeHTTP(w, r)
+}
+
+// serveRepo runs git http-backend.
+func (s *Server) serveRepo(w http.ResponseWriter, r *http.Request, root string, repo *Repo) {
 	path, err := backend()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -306,19 +354,21 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 }
 
 // find returns the repository that a path is in, and the part of the path that names it.
-func (s *Server) find(path string) (root string, repo *Repo) {
-	for key, candidate := range s.repos {
-		prefix := "/" + strings.Trim(key, "/")
+func (s *Server) find(path string) (root string, found served) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, candidate := range s.repos {
+		prefix := "/" + name
 		if len(prefix) < len(root) {
 			continue
 		}
 		for _, p := range []string{prefix, prefix + ".git"} {
 			if strings.HasPrefix(path, p+"/") {
-				root, repo = p, candidate
+				root, found = p, candidate
 			}
 		}
 	}
-	return root, repo
+	return root, found
 }
 
 // A logWriter writes to a test's log while the test runs.

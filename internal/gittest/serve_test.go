@@ -450,6 +450,54 @@ func TestSometimes(t *testing.T) {
 	wg.Wait()
 }
 
+// TestPut: repositories come, go, and become private while the server runs.
+func TestPut(t *testing.T) {
+	t.Parallel()
+	r, other := simple(t), gittest.New(t, "commit other")
+	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"/o/r/": r, "o/stays": r})
+	every := func(when string, want int) {
+		t.Helper()
+		for command, body := range asks(r) {
+			for path, want := range map[string]int{"/o/r": want, "/o/r.git": want, "/o/stays": 200} {
+				if got := statusOf(s, path, body); got != want {
+					t.Errorf("%s: %s of %s: status %d, want %d", when, command, path, got, want)
+				}
+			}
+		}
+	}
+	every("at first", 200)
+	s.Remove("o/r")
+	every("removed", 404)
+	s.Put("o/r", other)
+	if head, err := clone(t, s.URL+"/o/r"); err != nil || head != other.Git("rev-parse", "HEAD") {
+		t.Errorf("another: %q, %v", head, err)
+	}
+	s.Put("o/r", r)
+	every("back", 200)
+	s.SetPrivate("o/r", "user", "secret")
+	every("private", 401)
+	if head, err := clone(t, strings.Replace(s.URL, "//", "//user:secret@", 1)+"/o/r"); err != nil || head != r.Git("rev-parse", "HEAD") {
+		t.Errorf("with credentials: %q, %v", head, err)
+	}
+	s.SetPrivate("o/r", "", "")
+	every("public", 200)
+	s.SetPrivate("o/r", "user", "secret")
+	s.Put("o/r", r)
+	every("put again", 200)
+}
+
+func TestPutMissing(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*gittest.Server){
+		func(s *gittest.Server) { s.Remove("o/r") },
+		func(s *gittest.Server) { s.SetPrivate("o/r", "user", "secret") },
+	} {
+		if got := failure(t, func(tb testing.TB) { change(gittest.Serve(tb, gittest.AllFilters, nil)) }); !strings.Contains(got, `no repository "o/r"`) {
+			t.Errorf("failure %q", got)
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	r := simple(t)

@@ -33,6 +33,12 @@ func First(n int64, fault func(http.Handler) http.Handler) func(http.Handler) ht
 	return choose(fault, func(*http.Request) bool { return count.Add(1) <= n })
 }
 
+// After spares the first n requests that come to it.
+func After(n int64, fault func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	var count atomic.Int64
+	return choose(fault, func(*http.Request) bool { return count.Add(1) > n })
+}
+
 func choose(fault func(http.Handler) http.Handler, match func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		spoilt := fault(next)

@@ -320,6 +320,14 @@ func TestFaults(t *testing.T) {
 		mustPost(t, s, "/o/r", fetch)
 		s.Wrap(nil)
 
+		s.Wrap(gittest.After(2, gittest.First(1, gittest.Status(503, nil))))
+		for i, want := range []int{200, 200, 503, 200} {
+			if got := statusOf(s, "/o/r", list); got != want {
+				t.Errorf("after two, request %d: status %d", i+1, got)
+			}
+		}
+		s.Wrap(nil)
+
 		s.Wrap(gittest.HTML())
 		if got := mustPost(t, s, "/o/r", fetch); !bytes.HasPrefix(got, []byte("<!DOCTYPE")) {
 			t.Errorf("html: %q", got)

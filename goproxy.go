@@ -406,8 +406,10 @@ func hostReply(e *git.Error, text string) reply.Reply {
 		return rp
 	}
 	switch e.Kind {
-	case git.Missing:
+	case git.NoRepository:
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthere is no such repository", text)
+	case git.Missing: // of a commit asked for, modrepo says more; here it is one that a branch or a tag led to just now
+		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthe repository lacks something that its branches or tags lead to; it may have changed just now", text)
 	case git.Denied:
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found, or private: %sthe git host asks for credentials, and this server has none for it", text)
 	case git.Limited:

@@ -463,6 +463,7 @@ func TestHostFaults(t *testing.T) {
 		{"401", gittest.Status(401, nil), 404, "not found, or private"},
 		{"403", gittest.Status(403, nil), 404, "not found, or private"},
 		{"404", gittest.Status(404, nil), 404, "no such repository"},
+		{"404 to a fetch", gittest.On("fetch", gittest.Status(404, nil)), 404, "no such repository"},
 		{"410", gittest.Status(410, nil), 404, "no such repository"},
 		{"429", gittest.Status(429, http.Header{"Retry-After": {"77"}}), 429, "limits the rate"},
 		{"500", gittest.Status(500, nil), 502, "answer could not be used"},
@@ -516,6 +517,16 @@ func TestHostFaults(t *testing.T) {
 		base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), quiet()))
 		if status, _, body := get(t, base+"/go.acme.test/!tool/@latest"); status != 502 || !strings.Contains(body, "could not be reached") {
 			t.Errorf("status %d, %q", status, body)
+		}
+	})
+	t.Run("has not what it lists", func(t *testing.T) {
+		server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+		server.Wrap(gittest.On("fetch", gittest.Garbage("0020ERR upload-pack: not our ref")))
+		base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), quiet()))
+		for query, want := range map[string]string{"v1.0.0": "the version's tag leads to no commit", "0123456": "the repository lacks something"} {
+			if status, _, body := get(t, base+"/go.acme.test/!tool/@v/"+query+".info"); status != 404 || !strings.Contains(body, want) {
+				t.Errorf("%s: status %d, %q", query, status, body)
+			}
 		}
 	})
 	t.Run("no such directory", func(t *testing.T) {

@@ -128,18 +128,19 @@ func (l Limits) withDefaults() Limits {
 type Kind int
 
 const (
-	Broken      Kind = iota // the host answered what can't be understood, or too much of it
-	Unreachable             // no connection
-	Timeout                 // no answer in time
-	Limited                 // the host wants fewer requests
-	Unavailable             // the host can't serve now
-	Denied                  // the host asks for credentials
-	Missing                 // no such repository or object
+	Broken       Kind = iota // the host answered what can't be understood, or too much of it
+	Unreachable              // no connection
+	Timeout                  // no answer in time
+	Limited                  // the host wants fewer requests
+	Unavailable              // the host can't serve now
+	Denied                   // the host asks for credentials
+	NoRepository             // no such repository
+	Missing                  // the repository is there, but has no such object, or gives it to nobody
 )
 
 // An Error is a failure of the host or the repository, not of this machine. Its text may hold addresses and paths: it
-// is for logs. Missing and Denied satisfy errors.Is(err, fs.ErrNotExist): a host that asks for credentials may do so
-// for repositories that don't exist.
+// is for logs. NoRepository, Missing and Denied satisfy errors.Is(err, fs.ErrNotExist): a host that asks for credentials
+// may do so for repositories that don't exist.
 type Error struct {
 	Kind       Kind
 	Repo       string        // the repository, as it was named
@@ -150,9 +151,9 @@ type Error struct {
 func (e *Error) Error() string { return e.Repo + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is makes Missing and Denied equal to fs.ErrNotExist.
+// Is makes NoRepository, Missing and Denied equal to fs.ErrNotExist.
 func (e *Error) Is(target error) bool {
-	return target == fs.ErrNotExist && (e.Kind == Missing || e.Kind == Denied)
+	return target == fs.ErrNotExist && (e.Kind == NoRepository || e.Kind == Missing || e.Kind == Denied)
 }
 
 // failf makes an Error that does not yet know its repository.

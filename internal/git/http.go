@@ -71,7 +71,7 @@ func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
 	// Always from the start: a redirect of last time may not hold any more.
 	body, err := t.advertiseAt(ctx, t.url)
 	var e *Error
-	if errors.As(err, &e) && e.Kind == Missing && !strings.HasSuffix(t.url, ".git") {
+	if errors.As(err, &e) && e.Kind == NoRepository && !strings.HasSuffix(t.url, ".git") {
 		return t.advertiseAt(ctx, t.url+".git")
 	}
 	return body, err
@@ -162,7 +162,7 @@ func statusError(resp *http.Response) error {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		e.Kind = Denied
 	case code == http.StatusNotFound || code == http.StatusGone || code == http.StatusUnavailableForLegalReasons:
-		e.Kind = Missing
+		e.Kind = NoRepository // to a command, too: it has vanished since the advertisement
 	case code == http.StatusRequestTimeout || code == http.StatusGatewayTimeout:
 		e.Kind = Timeout
 	case code == http.StatusServiceUnavailable:

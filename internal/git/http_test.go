@@ -43,10 +43,10 @@ func TestHTTPStatus(t *testing.T) {
 		{401, "", git.Denied, 0},
 		{403, "", git.Denied, 0},
 		{403, "60", git.Limited, time.Minute},
-		{404, "", git.Missing, 0},
-		{404, "60", git.Missing, time.Minute},
+		{404, "", git.NoRepository, 0},
+		{404, "60", git.NoRepository, time.Minute},
 		{408, "", git.Timeout, 0},
-		{410, "", git.Missing, 0},
+		{410, "", git.NoRepository, 0},
 		{429, "", git.Limited, 0},
 		{429, "17", git.Limited, 17 * time.Second},
 		{429, in(time.Hour), git.Limited, time.Hour},
@@ -55,7 +55,7 @@ func TestHTTPStatus(t *testing.T) {
 		{429, "99999999999999999999", git.Limited, 0},
 		{429, "-5", git.Limited, 0},
 		{429, "soon", git.Limited, 0},
-		{451, "", git.Missing, 0},
+		{451, "", git.NoRepository, 0},
 		{500, "", git.Broken, 0},
 		{502, "", git.Broken, 0},
 		{503, "", git.Unavailable, 0},
@@ -79,11 +79,56 @@ func TestHTTPStatus(t *testing.T) {
 			if !errors.As(err, &e) || e.Kind != tt.kind || e.RetryAfter > tt.after || e.RetryAfter < tt.after/2 || e.Repo != r.Name() {
 				t.Errorf("%d to %s: %#v", tt.status, command, err)
 			}
-			if want := tt.kind == git.Missing || tt.kind == git.Denied; errors.Is(err, fs.ErrNotExist) != want {
+			if want := tt.kind == git.NoRepository || tt.kind == git.Denied; errors.Is(err, fs.ErrNotExist) != want {
 				t.Errorf("%d: not exist: %t", tt.status, !want)
 			}
 			if err != nil && tt.status != 301 && !strings.Contains(err.Error(), fmt.Sprint(tt.status)) {
 				t.Errorf("%d: %v", tt.status, err)
+			}
+		}
+	}
+}
+
+// TestHTTPVanished: what becomes of a repository while it is known here.
+func TestHTTPVanished(t *testing.T) {
+	t.Parallel()
+	repo, other := gittest.New(t, "commit one"), gittest.New(t, "commit other")
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"r": repo})
+	c := &git.Client{HTTP: server.Client()}
+	head := revision(t, repo, "HEAD")
+	for _, tt := range []struct {
+		name   string
+		change func()
+		kind   git.Kind
+		refs   bool // are there still
+	}{
+		{"removed", func() { server.Remove("r") }, git.NoRepository, false},
+		{"private", func() { server.SetPrivate("r", "user", "secret") }, git.Denied, false},
+		{"replaced", func() { server.Put("r", other) }, git.Missing, true},
+		{"removed before the fetch", func() { server.Wrap(gittest.On("fetch", gittest.Status(404, nil))) }, git.NoRepository, true},
+	} {
+		server.Wrap(nil)
+		server.Put("r", repo)
+		r := c.Open(server.URL + "/r")
+		if _, err := r.Refs(t.Context(), "refs/"); err != nil {
+			t.Fatal(err)
+		}
+		tt.change()
+		server.Reset()
+		var e *git.Error
+		_, err := r.Refs(t.Context(), "refs/")
+		if tt.refs != (err == nil) || !tt.refs && (!errors.As(err, &e) || e.Kind != tt.kind) {
+			t.Errorf("%s: refs: %v", tt.name, err)
+		}
+		if q := server.Requests(); len(q) != 1 || q[0].Command() != "ls-refs" { // the advertisement was good lately
+			t.Errorf("%s: %d requests", tt.name, len(q))
+		}
+		for what, ask := range map[string]func() error{
+			"snapshot": func() error { _, err := r.Snapshot(t.Context(), head, ""); return err },
+			"commit":   func() error { _, err := r.Commit(t.Context(), head); return err },
+		} {
+			if err := ask(); !errors.As(err, &e) || e.Kind != tt.kind || e.Repo != r.Name() || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %s: %v", tt.name, what, err)
 			}
 		}
 	}

@@ -33,11 +33,11 @@ func (t *localTransport) command(ctx context.Context, version int, request []byt
 // owner asks.
 func (t *localTransport) run(ctx context.Context, version int, request []byte, args ...string) (io.ReadCloser, error) {
 	if !filepath.IsAbs(t.dir) { // git would take it for an option, or look for it where this process happens to be
-		return nil, failf(Missing, "%q is neither an http or https URL nor an absolute path", t.dir)
+		return nil, failf(NoRepository, "%q is neither an http or https URL nor an absolute path", t.dir)
 	}
 	if _, err := os.Stat(t.dir); err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			return nil, failf(Missing, "%w", err)
+			return nil, failf(NoRepository, "%w", err)
 		}
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (p *process) verdict(err error) error {
 	text := printable(p.stderr.b)
 	kind := Broken
 	if strings.Contains(text, "does not appear to be a git repository") || strings.Contains(text, "invalid gitfile format") {
-		kind = Missing
+		kind = NoRepository
 	}
 	return failf(kind, "git upload-pack: %w: %s", err, text)
 }

@@ -49,14 +49,15 @@ func TestLocal(t *testing.T) {
 				s.Close()
 			}
 			unknown, _ := git.ParseHash(strings.Repeat("12", len(refs[0].Hash.String())/2))
-			if _, err := r.Snapshot(t.Context(), unknown, ""); !errors.Is(err, fs.ErrNotExist) {
+			var e *git.Error
+			if _, err := r.Snapshot(t.Context(), unknown, ""); !errors.As(err, &e) || e.Kind != git.Missing {
 				t.Errorf("%s: unknown commit: %v", name, err)
 			}
 		}
 	}
 }
 
-func TestLocalMissing(t *testing.T) {
+func TestLocalNoRepository(t *testing.T) {
 	localEnv(t)
 	dir := t.TempDir()
 	name := filepath.Join(dir, "file")
@@ -68,20 +69,46 @@ func TestLocalMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, kind := range map[string]git.Kind{
-		filepath.Join(dir, "absent"): git.Missing,
-		dir:                          git.Missing,
-		name:                         git.Missing,
-		filepath.Join(name, "below"): git.Missing,
-		"relative":                   git.Missing,
-		"--help":                     git.Missing,
-		"":                           git.Missing,
-		"ssh://host/r":               git.Missing,
+		filepath.Join(dir, "absent"): git.NoRepository,
+		dir:                          git.NoRepository,
+		name:                         git.NoRepository,
+		filepath.Join(name, "below"): git.NoRepository,
+		"relative":                   git.NoRepository,
+		"--help":                     git.NoRepository,
+		"":                           git.NoRepository,
+		"ssh://host/r":               git.NoRepository,
 		broken.GitDir():              git.Broken,
 	} {
 		_, err := new(git.Client).Open(path).Refs(t.Context(), "HEAD")
 		var e *git.Error
 		if !errors.As(err, &e) || e.Kind != kind || e.Repo != path {
 			t.Errorf("%q: %T %v", path, err, err)
+		}
+	}
+}
+
+// TestLocalVanished: a directory goes away, or what makes a repository of it.
+func TestLocalVanished(t *testing.T) {
+	localEnv(t)
+	for name, vanish := range map[string]func(r *gittest.Repo) error{
+		"directory":     func(r *gittest.Repo) error { return os.RemoveAll(r.Dir) },
+		"git directory": func(r *gittest.Repo) error { return os.RemoveAll(r.GitDir()) },
+	} {
+		repo := gittest.New(t, "commit one")
+		r := new(git.Client).Open(repo.Dir)
+		refs, err := r.Refs(t.Context(), "HEAD")
+		if err != nil || len(refs) != 1 {
+			t.Fatal(refs, err)
+		}
+		if err := vanish(repo); err != nil {
+			t.Fatal(err)
+		}
+		var e *git.Error
+		if _, err := r.Snapshot(t.Context(), refs[0].Hash, ""); !errors.As(err, &e) || e.Kind != git.NoRepository || e.Repo != repo.Dir {
+			t.Errorf("%s: snapshot: %v", name, err)
+		}
+		if _, err := r.Refs(t.Context(), "HEAD"); !errors.As(err, &e) || e.Kind != git.NoRepository {
+			t.Errorf("%s: refs: %v", name, err)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func isAbsent(err error) bool {
 	return errors.As(err, &absent)
 }
 
-// isMissing reports whether the host hasn't got an object.
+// isMissing reports whether a repository hasn't got an object. Of one that isn't there itself nothing can be said.
 func isMissing(err error) bool {
 	var host *git.Error
 	return errors.As(err, &host) && host.Kind == git.Missing

@@ -498,7 +498,8 @@ func TestFarFuture(t *testing.T) {
 	checkError(t, err, "beyond the year 9999")
 }
 
-// Whichever request a host fails at, the failure is seen: it is never taken for an absence, nor passed over.
+// Whichever request a host fails at, the failure is seen: it is never taken for an absence, nor passed over. A repository
+// that vanishes on the way is no absence of the module's, or of a commit, either.
 func TestHostErrorsAnywhere(t *testing.T) {
 	r := gittest.New(t, `
 		write
@@ -539,24 +540,112 @@ retract v1.0.0
 		n := len(server.Requests())
 		t.Logf("%s: %q, %v, %d requests", query, want, wantErr, n)
 		for i := range n {
-			var count atomic.Int32
 			server.Wrap(nil)
-			server.Wrap(func(next http.Handler) http.Handler {
-				fault := gittest.Status(http.StatusServiceUnavailable, nil)(next)
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if count.Add(1) == int32(i+1) {
-						fault.ServeHTTP(w, r)
-						return
-					}
-					next.ServeHTTP(w, r)
-				})
-			})
+			server.Wrap(gittest.After(int64(i), gittest.First(1, gittest.Status(http.StatusServiceUnavailable, nil))))
 			got, err := ask(query)
-			var host *git.Error
-			if !errors.As(err, &host) || host.Kind != git.Unavailable || errors.Is(err, fs.ErrNotExist) {
+			if checkHost(t, err, git.Unavailable); errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s, request %d of %d: %q, %v", query, i+1, n, got, err)
 			}
+			server.Wrap(nil)
+			server.Wrap(gittest.After(int64(i), gittest.Status(http.StatusNotFound, nil)))
+			got, err = ask(query)
+			if checkHost(t, err, git.NoRepository); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s, gone at request %d of %d: %q, %v", query, i+1, n, got, err)
+			}
 		}
+	}
+}
+
+// checkHost wants the host's own error, and neither an *Error nor a *GoneError made of it.
+func checkHost(t *testing.T, err error, kind git.Kind) {
+	t.Helper()
+	var host *git.Error
+	var absent *modrepo.Error
+	var gone *modrepo.GoneError
+	if !errors.As(err, &host) || host.Kind != kind || errors.As(err, &absent) || errors.As(err, &gone) {
+		t.Errorf("error %v (%T), want the host's, of kind %d", err, err, kind)
+	}
+}
+
+const twoVersions = `
+	print go.mod "module x.y/z\n"
+	commit one
+	git switch -q -c side
+	commit two
+	tag v1.0.0
+	commit three
+	tag v1.1.0
+	git switch -q main
+`
+
+// A repository that is gone is not taken for a tag without a commit, nor for a commit that is gone, though its tags are
+// known, and what they lead to.
+func TestRepositoryGone(t *testing.T) {
+	for _, where := range []string{"local", "server"} {
+		t.Run(where, func(t *testing.T) {
+			r := gittest.New(t, twoVersions)
+			server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": r})
+			name, remove := server.URL+"/o/r", func() { server.Remove("o/r") }
+			if where == "local" {
+				name, remove = r.Dir, func() {
+					if err := os.RemoveAll(r.Dir); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			open := func() *modrepo.Module {
+				return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v"}, "x.y/z", false)
+			}
+			m := open()
+			if got := outcome(m.Versions(t.Context())); got != "[v1.0.0 v1.1.0]" {
+				t.Fatal(got)
+			}
+			info, err := m.Stat(t.Context(), "v1.0.0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			remove()
+			_, err = m.Stat(t.Context(), "v1.1.0") // a tag that was listed
+			checkHost(t, err, git.NoRepository)
+			_, err = open().GoMod(t.Context(), info)
+			checkHost(t, err, git.NoRepository)
+			checkHost(t, open().Zip(t.Context(), info, io.Discard), git.NoRepository)
+			_, err = open().Versions(t.Context())
+			checkHost(t, err, git.NoRepository)
+		})
+	}
+}
+
+// A commit that is gone from a repository that is there is no absence: the version was served.
+func TestCommitGone(t *testing.T) {
+	r := gittest.New(t, twoVersions)
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": r})
+	for i, name := range []string{r.GitDir(), server.URL + "/o/r"} {
+		open := func() *modrepo.Module {
+			return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v"}, "x.y/z", false)
+		}
+		version := fmt.Sprintf("v1.%d.0", 1-i)
+		listed := open()
+		if got := outcome(listed.Versions(t.Context())); !strings.Contains(got, version) {
+			t.Fatal(got)
+		}
+		info, err := open().Stat(t.Context(), version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Git("tag", "-d", version)
+		r.Git("branch", "-f", "side", []string{"v1.0.0", "main"}[i])
+		r.Git("reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all")
+		r.Git("gc", "--quiet", "--prune=now")
+		_, err = open().GoMod(t.Context(), info)
+		for _, err := range []error{err, open().Zip(t.Context(), info, io.Discard)} {
+			var gone *modrepo.GoneError
+			if !errors.As(err, &gone) || gone.Commit != info.Origin.Hash || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %v", version, err)
+			}
+		}
+		_, err = listed.Stat(t.Context(), version)
+		checkError(t, err, "tag leads to no commit")
 	}
 }
 

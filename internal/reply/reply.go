@@ -12,12 +12,22 @@ import (
 	"unicode"
 )
 
-// How long an answer may be kept by clients and intermediaries.
+// How long an answer may be kept by clients and intermediaries; see also [For].
 const (
 	Immutable = "public, max-age=31536000, immutable" // what never changes: a version's files
 	Brief     = "public, max-age=60"                  // what may change any minute: lists, queries, absence
+	Stale     = "no-cache"                            // what is out of date, for want of anything newer: ask again each time
 	Never     = "no-store"                            // failures
 )
+
+// For says that an answer may be kept for a time of its own, rounded down to seconds: nobody shall have it longer. What is
+// not fresh for one whole second is as good as stale.
+func For(d time.Duration) string {
+	if d < time.Second {
+		return Stale
+	}
+	return "public, max-age=" + strconv.FormatInt(int64(d/time.Second), 10)
+}
 
 // Content types.
 const (

@@ -205,6 +205,29 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestFor(t *testing.T) {
+	tests := []struct {
+		d    time.Duration
+		want string
+	}{
+		{math.MinInt64, "no-cache"},
+		{-time.Hour, "no-cache"},
+		{0, "no-cache"},
+		{time.Second - 1, "no-cache"},
+		{time.Second, "public, max-age=1"},
+		{2*time.Second - 1, "public, max-age=1"},
+		{time.Minute, reply.Brief},
+		{90 * time.Second, "public, max-age=90"},
+		{24 * time.Hour, "public, max-age=86400"},
+		{math.MaxInt64, "public, max-age=9223372036"},
+	}
+	for _, tt := range tests {
+		if got := reply.For(tt.d); got != tt.want {
+			t.Errorf("For(%v) = %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}
+
 func TestMessage(t *testing.T) {
 	tests := []struct {
 		format string

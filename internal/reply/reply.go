@@ -45,7 +45,7 @@ type Reply struct {
 	ETag         string        // with its quotes; empty for none
 	RetryAfter   time.Duration // zero for none
 	Allow        string        // for 405
-	Body         io.ReadSeeker // read from its start; not closed; nil for none
+	Body         io.ReadSeeker // read from its start; not closed; nil for none; the kernel may copy an *os.File
 }
 
 // Message makes a plain-text answer of one line. What can't be printed in a terminal becomes a space.
@@ -120,6 +120,9 @@ func seconds(d time.Duration) int64 {
 // some of these answers, and from none if the program says so in GODEBUG.
 type refusals struct{ http.ResponseWriter }
 
+// Unwrap is for [http.ResponseController].
+func (w refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 func (w refusals) WriteHeader(status int) {
 	if status >= 400 {
 		h := w.Header()
@@ -129,3 +132,6 @@ func (w refusals) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
+
+// ReadFrom lets the writer below take a file as a whole (sendfile), if it can.
+func (w refusals) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }

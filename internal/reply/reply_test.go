@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,6 +228,104 @@ func TestFor(t *testing.T) {
 		if got := reply.For(tt.d); got != tt.want {
 			t.Errorf("For(%v) = %q, want %q", tt.d, got, tt.want)
 		}
+	}
+}
+
+// A wire sees how an answer leaves: by bytes written, or as files that the kernel is to copy.
+type wire struct {
+	*net.TCPConn
+	seen *seen
+}
+
+type seen struct {
+	mu      sync.Mutex
+	written int64   // in memory of ours, headers included
+	files   []int64 // bytes of each file that went out by itself
+}
+
+func (w wire) Write(p []byte) (int, error) {
+	n, err := w.TCPConn.Write(p)
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
+	w.seen.written += int64(n)
+	return n, err
+}
+
+// ReadFrom is sendfile, or its like, for what package net knows for a file: itself, or limited.
+func (w wire) ReadFrom(r io.Reader) (int64, error) {
+	limited, _ := r.(*io.LimitedReader)
+	isFile := false
+	if limited != nil {
+		_, isFile = limited.R.(*os.File)
+	}
+	n, err := w.TCPConn.ReadFrom(r)
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
+	if isFile {
+		w.seen.files = append(w.seen.files, n)
+	} else {
+		w.seen.written += n
+	}
+	return n, err
+}
+
+type wires struct {
+	net.Listener
+	seen *seen
+}
+
+func (l wires) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return wire{c.(*net.TCPConn), l.seen}, nil
+}
+
+// A file's bytes don't pass through our memory, but for those in which net/http would look for a content type.
+func TestSendFile(t *testing.T) {
+	const size, little = 1 << 20, 4 << 10
+	data := bytes.Repeat([]byte(body), size/len(body)+1)[:size]
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		header map[string]string
+		status int
+		want   []byte
+	}{
+		{"whole", nil, 200, data},
+		{"range", map[string]string{"Range": "bytes=100000-899999"}, 206, data[100000:900000]},
+	} {
+		var out seen
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			reply.Reply{Status: 200, ContentType: reply.Zip, Body: f}.Write(w, r)
+		}))
+		srv.Listener = wires{srv.Listener, &out}
+		srv.Start()
+		status, _, got := ask(t, srv, "GET", tt.header)
+		srv.Close()
+		if status != tt.status || got != string(tt.want) {
+			t.Errorf("%s: status %d, %d bytes", tt.name, status, len(got))
+		}
+		if len(out.files) != 1 || out.files[0] < int64(len(tt.want)-little) || out.written > little {
+			t.Errorf("%s: files of %d bytes, %d bytes else", tt.name, out.files, out.written)
+		}
+	}
+}
+
+func TestController(t *testing.T) {
+	w := httptest.NewRecorder()
+	if err := http.NewResponseController(reply.Refusals(w)).Flush(); err != nil || !w.Flushed {
+		t.Errorf("flushed: %t, %v", w.Flushed, err)
 	}
 }
 

@@ -1,14 +1,14 @@
 package vanity
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,7 +69,7 @@ type handler struct {
 	route   func(*http.Request) (route, bool) // false: not ours
 	named   bool                              // callers name the repository themselves: messages may, too
 	sources sources
-	store   modstore.Store
+	store   *modstore.Store
 }
 
 // A route says which file of the protocol a request is for, and how to learn where its module is kept.
@@ -79,11 +79,8 @@ type route struct {
 	err     error // what is wrong with all that stands before the path
 }
 
-// Times that the protocol's answers live, and the most that one may take to be made.
-const (
-	freshness   = time.Minute
-	makeTimeout = 10 * time.Minute
-)
+// makeTimeout is the most that one answer may take to be made.
+const makeTimeout = 10 * time.Minute
 
 func newHandler(constructor, base string, o *options, client *git.Client) *handler {
 	clean, err := cleanBase(base)
@@ -91,8 +88,8 @@ func newHandler(constructor, base string, o *options, client *git.Client) *handl
 		panic(fmt.Errorf("vanity: %s: %w", constructor, err))
 	}
 	h := &handler{options: o, base: clean}
-	h.store.Timeout = makeTimeout
-	h.sources.client = client
+	h.store = modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log})
+	h.sources = sources{client: client, fresh: o.freshness}
 	return h
 }
 
@@ -134,9 +131,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rp = errorReply(err, h.named)
 		h.report(r, rp.Status, err)
 	}
-	if closer, ok := rp.Body.(io.Closer); ok {
-		defer closer.Close()
-	}
 	rp.Write(w, r)
 }
 
@@ -159,11 +153,29 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	if !serves(cfg.Module, req.Path) {
 		return reply.Reply{}, &requestError{subject(req), &modrepo.Error{Reason: "not the module that is served here"}}
 	}
-	rp, err := h.file(r.Context(), cfg, req)
+	content, err := h.store.File(r.Context(), h.module(r, cfg, req.Path), req)
 	if err != nil {
 		return reply.Reply{}, &requestError{subject(req), err}
 	}
-	return rp, nil
+	return reply.Reply{
+		Status: http.StatusOK, ContentType: contentTypes[req.Kind], CacheControl: h.caching(content),
+		ETag: `"` + content.Sum() + `"`, Body: content.ReadSeeker, Close: content.Close,
+	}, nil
+}
+
+var contentTypes = map[modproxy.Kind]string{
+	modproxy.List: reply.Text, modproxy.Latest: reply.JSON, modproxy.Info: reply.JSON, modproxy.Mod: reply.Text, modproxy.Zip: reply.Zip,
+}
+
+// caching is how long an answer may be kept elsewhere.
+func (h *handler) caching(c *modstore.Content) string {
+	switch {
+	case c.Fixed:
+		return reply.Immutable
+	case c.Stale:
+		return reply.Stale
+	}
+	return reply.For(h.freshness)
 }
 
 // serves reports whether a module path is the configured one, or one of its major versions.
@@ -186,139 +198,52 @@ func subject(req modproxy.Request) string {
 	return req.Path + "@" + req.Version
 }
 
-// file gives the file that was asked for, from the store or the repository.
-func (h *handler) file(ctx context.Context, cfg Config, req modproxy.Request) (reply.Reply, error) {
-	m, err := h.sources.module(cfg, req.Path)
-	if err != nil {
-		return reply.Reply{}, err
-	}
-	contentType, caching, fresh := reply.Text, reply.Immutable, modstore.Forever
-	var produce func(context.Context, io.Writer) error
-	switch req.Kind {
-	case modproxy.List:
-		caching, fresh = reply.Brief, freshness
-		produce = func(ctx context.Context, w io.Writer) error { return writeList(ctx, m, w) }
-	case modproxy.Latest:
-		contentType, caching, fresh = reply.JSON, reply.Brief, freshness
-		produce = func(ctx context.Context, w io.Writer) error { return h.writeFound(ctx, cfg, req, w)(m.Latest(ctx)) }
-	case modproxy.Info:
-		contentType = reply.JSON
-		if isVersion(req) {
-			produce = func(ctx context.Context, w io.Writer) error { return writeInfo(w)(m.Stat(ctx, req.Version)) }
-			break
-		}
-		caching, fresh = reply.Brief, freshness // a query: what it comes to may change
-		produce = func(ctx context.Context, w io.Writer) error {
-			return h.writeFound(ctx, cfg, req, w)(m.Stat(ctx, req.Version))
-		}
-	default:
-		info, err := h.info(ctx, cfg, req)
-		if err != nil {
-			return reply.Reply{}, err
-		}
-		produce = func(ctx context.Context, w io.Writer) error { return writeMod(ctx, m, info, w) }
-		if req.Kind == modproxy.Zip {
-			contentType = reply.Zip
-			produce = func(ctx context.Context, w io.Writer) error { return m.Zip(ctx, info, w) }
-		}
-	}
-	content, err := h.store.Get(ctx, storeName(cfg, req), fresh, produce)
-	if err != nil {
-		return reply.Reply{}, err
-	}
-	return reply.Reply{
-		Status: http.StatusOK, ContentType: contentType, CacheControl: caching,
-		ETag: `"` + content.Sum() + `"`, Body: content,
-	}, nil
-}
-
-// info gives a version's info as it was first given: its commit is what go.mod and zip are made from, wherever the
-// tag has gone since.
-func (h *handler) info(ctx context.Context, cfg Config, req modproxy.Request) (*modrepo.Info, error) {
-	req.Kind = modproxy.Info
-	rp, err := h.file(ctx, cfg, req)
-	if err != nil {
-		return nil, err
-	}
-	defer rp.Body.(io.Closer).Close()
-	var info modrepo.Info
-	if err := json.NewDecoder(rp.Body).Decode(&info); err != nil {
-		return nil, err
-	}
-	if info.Version != req.Version {
-		return nil, &modrepo.Error{Reason: "the version's name is " + info.Version + ": ask for that"}
-	}
-	return &info, nil
-}
-
-// isVersion tells a version that can only come to itself from a query.
-func isVersion(req modproxy.Request) bool {
-	return req.Version == module.CanonicalVersion(req.Version) && module.Check(req.Path, req.Version) == nil
-}
-
-// storeName keeps configurations apart: one must not answer for another.
-func storeName(cfg Config, req modproxy.Request) string {
-	name, err := req.Name()
-	if err != nil {
-		name = fmt.Sprintf("%q", req) // a query that can't be escaped; it has no answer to keep
-	}
-	return strings.Join([]string{cfg.URL, cfg.Directory, cfg.Tags, cfg.Module, name}, "\n")
-}
-
-func writeList(ctx context.Context, m *modrepo.Module, w io.Writer) error {
-	list, err := m.Versions(ctx)
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	for _, v := range list {
-		fmt.Fprintln(&b, v)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
-}
-
-func writeInfo(w io.Writer) func(*modrepo.Info, error) error {
-	return func(info *modrepo.Info, err error) error {
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(w).Encode(info)
+// module says what is stored under which names, and where it comes from.
+func (h *handler) module(r *http.Request, cfg Config, modPath string) modstore.Module {
+	storedOnly, _ := strconv.ParseBool(r.Header.Get("Disable-Module-Fetch"))
+	return modstore.Module{
+		Path:      modPath,
+		Prefix:    h.storePrefix(cfg),
+		Host:      hostOf(cfg),
+		Directory: strings.TrimSuffix(cfg.Directory, "/"),
+		At: func(directory string) (*modrepo.Module, error) {
+			at := cfg
+			at.Directory = directory
+			return h.sources.module(at, modPath)
+		},
+		StoredOnly: storedOnly,
 	}
 }
 
-// writeFound is writeInfo for what a query came to. A pseudo-version's own info is remembered with it: whoever asked will
-// want that version's files next, and to find the commit again by its name takes longer.
-func (h *handler) writeFound(ctx context.Context, cfg Config, req modproxy.Request, w io.Writer) func(*modrepo.Info, error) error {
-	return func(info *modrepo.Info, err error) error {
-		if err == nil && module.IsPseudoVersion(info.Version) {
-			own := info.Unnamed()
-			name := storeName(cfg, modproxy.Request{Path: req.Path, Kind: modproxy.Info, Version: own.Version})
-			content, err := h.store.Get(ctx, name, modstore.Forever, func(_ context.Context, w io.Writer) error {
-				return writeInfo(w)(own, nil)
-			})
-			if err != nil {
-				return err
-			}
-			content.Close()
-		}
-		return writeInfo(w)(info, err)
+// storePrefix keeps apart what must not answer for one another. A module whose path the owner has configured needs no
+// more than that path. Else it is whoever wrote the repository's go.mod who says the path, or a stranger. A module path
+// begins with an element that has a dot, which no prefix has.
+func (h *handler) storePrefix(cfg Config) string {
+	kind := "goproxy"
+	switch {
+	case h.named:
+		kind = "gosub"
+	case cfg.Module != "":
+		return ""
 	}
+	c := cfg.canonical()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", c.URL, c.Directory, c.Tags, c.Module))
+	return fmt.Sprintf("%s/%x/", kind, sum)
 }
 
-func writeMod(ctx context.Context, m *modrepo.Module, info *modrepo.Info, w io.Writer) error {
-	data, err := m.GoMod(ctx, info)
-	if err != nil {
-		return err
+// hostOf is the host of the repository, or the repository on this machine.
+func hostOf(cfg Config) string {
+	if u, err := url.Parse(cfg.URL); err == nil && u.Host != "" {
+		return strings.ToLower(u.Host)
 	}
-	_, err = w.Write(data)
-	return err
+	return cfg.URL
 }
 
 // sources remembers repositories, for what they have learned of themselves.
 type sources struct {
 	client *git.Client
 	unsure bool
+	fresh  time.Duration
 
 	mu sync.Mutex
 	m  map[Config]*modrepo.Source
@@ -347,6 +272,7 @@ func (s *sources) source(cfg Config) *modrepo.Source {
 		TagPrefix: prefix,
 		TagSuffix: suffix,
 		Unsure:    s.unsure,
+		Fresh:     s.fresh,
 	}
 	s.m[cfg] = src
 	return src
@@ -372,8 +298,21 @@ func errorReply(err error, named bool) reply.Reply {
 	}
 	var absent *modrepo.Error
 	var gone *modrepo.GoneError
+	var vanished *modstore.VanishedError
+	var busy *modstore.BusyError
 	var host *git.Error
 	switch {
+	case errors.Is(err, modstore.ErrNotStored):
+		return reply.Message(http.StatusNotFound, reply.Never, "not found: %sthis server has not stored it, and the request's header Disable-Module-Fetch forbids to fetch it", text)
+	case errors.As(err, &vanished):
+		if vanished.Commit != "" {
+			text += "commit " + vanished.Commit + " can't be had: "
+		}
+		return reply.Message(http.StatusBadGateway, reply.Never, "%sthe module was served before, but now the git host says that there is no such repository, or asks for credentials; only the repository's owner can bring it back", text)
+	case errors.As(err, &busy):
+		rp := reply.Message(http.StatusServiceUnavailable, reply.Never, "%sthis server fetches too much at the same time; try again later", text)
+		rp.RetryAfter = retryUnavailable
+		return rp
 	case errors.As(err, &gone):
 		return reply.Message(http.StatusBadGateway, reply.Never, "%scommit %s, which the version was first served from, is no longer in its repository; only the repository's owner can bring it back", text, gone.Commit)
 	case errors.As(err, &absent):

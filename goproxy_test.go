@@ -1,10 +1,12 @@
 package vanity_test
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -504,9 +506,10 @@ func TestHostFaults(t *testing.T) {
 			if text := log.text(); !strings.Contains(text, "/acme/mono") || strings.Count(text, "\n") != 1 {
 				t.Errorf("log %q, want one line that names the repository", text)
 			}
-			// Failures are not remembered: a host that has recovered is asked again.
+			// Failures are not remembered: a host that has recovered is asked again. What it said was not there is, for seconds.
 			server.Wrap(nil)
-			if status, _, body := get(t, serve(t, h)+"/go.acme.test/!tool/@v/v1.0.0.zip"); status != 200 {
+			want := map[bool]int{true: 404, false: 200}[tt.status == 404]
+			if status, _, body := get(t, serve(t, h)+"/go.acme.test/!tool/@v/v1.0.0.zip"); status != want {
 				t.Errorf("after recovery: status %d, %q", status, body)
 			}
 		})
@@ -581,12 +584,26 @@ func TestMovedTag(t *testing.T) {
 	_, _, info := get(t, base+".info")
 	repo.Git("tag", "-f", "tool-1.0.0", "tool-1.1.0")
 	_, _, zip := get(t, base+".zip")
-	if strings.Contains(zip, "two") || !strings.Contains(info, repo.Git("rev-list", "--max-parents=0", "HEAD")) {
-		t.Errorf("info %s, and a zip of another commit", info)
+	if text := zipFile(t, zip, toolPath+"@v1.0.0/tool.go"); !strings.Contains(text, "one") || !strings.Contains(info, repo.Git("rev-list", "--max-parents=0", "HEAD")) {
+		t.Errorf("info %s, and a zip with %s", info, text)
 	}
 	if _, _, again := get(t, base+".info"); again != info {
 		t.Errorf("info changed from %s to %s", info, again)
 	}
+}
+
+// zipFile gives a file of a zip.
+func zipFile(t *testing.T, content, name string) string {
+	t.Helper()
+	z, err := zip.NewReader(strings.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := fs.ReadFile(z, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // TestUpstreamCost counts what list, info, go.mod and zip of one version cost, from nothing, on each rung: 3,000 files

@@ -1,9 +1,14 @@
 package vanity
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"time"
+
+	"example.com/vanity/internal/modstore"
 )
 
 // An Option says how a handler reaches the world; what it serves is data ([Config], [Site]), never an option.
@@ -14,11 +19,13 @@ import (
 type Option func(*options)
 
 type options struct {
-	next    http.Handler
-	client  *http.Client
-	trusted bool // the client's owner guards where it connects
-	hosts   []string
-	logger  *slog.Logger
+	next      http.Handler
+	client    *http.Client
+	trusted   bool // the client's owner guards where it connects
+	hosts     []string
+	logger    *slog.Logger
+	backing   *modstore.Backing // nil for memory alone
+	freshness time.Duration
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
@@ -57,9 +64,60 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
 }
 
+// A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
+// github.com/goproxy/goproxy. See [WithStore] for what it must do.
+type Store interface {
+	// Get gives the content that was put under a name. The error satisfies errors.Is(err, fs.ErrNotExist) if there is
+	// none; with any other error nobody can tell what a version was first, so that its info is answered with 500. A
+	// content that has the methods Seek, ReadAt and Stat, as an *os.File has, is left where it is, and opened again for
+	// each request; another is copied into a temporary file if it is large. It is closed after use.
+	Get(ctx context.Context, name string) (io.ReadCloser, error)
+
+	// Put puts content under a name, from its start, so that others see all of it or nothing. Names are slash-separated,
+	// relative, and the same whatever the case of letters ([module.EscapePath]).
+	Put(ctx context.Context, name string, content io.ReadSeeker) error
+}
+
+// WithStore names the store where answers outlive the process; if it is nil or not given, they are held in memory alone
+// (see the package comment). What is in the store is never asked of a git host again, if it is a version's, and is served
+// for as long as the store has it, whatever has become of the host and the repository.
+//
+// A version's info is stored before anything else of it, and its go.mod and zip are made from the commit that the info
+// names. So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, VERSION being
+// canonical (see [module.CanonicalVersion]), and ignore a later Put without an error; all other contents are to be replaced.
+// With one that replaces all of them, as goproxy's Cachers do, a version is sure to stay what it was first only as long as
+// one process at a time uses the store. A store that keeps the first should have a method
+//
+//	Remove(ctx context.Context, name string) error
+//
+// by which an entry that is found to be spoilt is taken away before it is put again: what is stored has its checksum
+// beside it (NAME.sum), and is compared with that before it is served, files once an hour or when they have changed.
+//
+// Names begin with the module path for [Goproxy] with Config.Module set: MODULE/@v/list, MODULE/@latest,
+// MODULE/@v/VERSION.info and so on, in the protocol's escaped form; two handlers with the same Module and the same store
+// are taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or "goproxy/HASH/" stands before them,
+// HASH being that of the whole Config. One option may be given to several handlers. What can't be stored is served all the
+// same, and logged. Handlers that serve no modules ([Meta]) ignore it.
+func WithStore(store Store) Option {
+	if store == nil {
+		return func(o *options) { o.backing = nil }
+	}
+	backing := modstore.NewBacking(store)
+	return func(o *options) { o.backing = backing }
+}
+
+// WithFreshness says for how long lists, "latest" and what branches come to are served before the git host is asked
+// again; if it is not given, a minute. When that time is over, one caller waits for the host's answer, 10 seconds at most,
+// while the others get the old one, as all do when the host fails. That a version is not there is remembered for as
+// long, but 10 seconds at most. Zero or less means that the host is asked every time. Handlers that serve no modules
+// ([Meta]) ignore it.
+func WithFreshness(d time.Duration) Option {
+	return func(o *options) { o.freshness = max(d, 0) }
+}
+
 // applyOptions collects opts. Nil options are passed over, so that a list may be built with conditions.
 func applyOptions(opts []Option) *options {
-	o := new(options)
+	o := &options{freshness: time.Minute}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(o)

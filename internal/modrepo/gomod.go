@@ -3,6 +3,7 @@ package modrepo
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -179,6 +180,16 @@ func (m *Module) GoMod(ctx context.Context, info *Info) ([]byte, error) {
 	}
 	defer r.Close()
 	return m.goMod(r), nil
+}
+
+// WriteGoMod writes what GoMod gives.
+func (m *Module) WriteGoMod(ctx context.Context, info *Info, w io.Writer) error {
+	data, err := m.GoMod(ctx, info)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
 }
 
 func (m *Module) goMod(r *root) []byte {

@@ -79,12 +79,15 @@ type Info struct {
 	Origin  *Origin   `json:",omitempty"`
 }
 
-// Unnamed is the info as it is when the version is asked for by itself, and not by the name of a branch.
-func (i *Info) Unnamed() *Info {
-	info, origin := *i, *i.Origin
+// Own is an info as it is when the version is asked for by itself, and not by a query that came to it.
+func (m *Module) Own(info *Info) *Info {
+	own, origin := *info, *info.Origin
 	origin.Ref = ""
-	info.Origin = &origin
-	return &info
+	if !module.IsPseudoVersion(info.Version) {
+		origin.Ref = tagsDir + m.source.tag(strings.TrimSuffix(info.Version, incompatible))
+	}
+	own.Origin = &origin
+	return &own
 }
 
 // An Origin says where a version comes from, with the names that the go command gives to it (codehost.Origin).

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
@@ -378,7 +379,7 @@ func (c *counter) Refs(ctx context.Context, prefixes ...string) ([]git.Ref, erro
 func TestListing(t *testing.T) {
 	r := gittest.New(t, "print go.mod \"module x.y/z\\n\"\ncommit one\ntag v1.0.0\ntag v1.1.0\n")
 	c := &counter{Repo: new(git.Client).Open(r.GitDir())}
-	s := &modrepo.Source{Repo: c, TagPrefix: "v"}
+	s := &modrepo.Source{Repo: c, TagPrefix: "v", Fresh: time.Minute}
 	m := mustModule(t, s, "x.y/z", false)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -404,7 +405,7 @@ func TestListing(t *testing.T) {
 		t.Errorf("%d listings, want 2", n)
 	}
 	if list, _ := m.Versions(t.Context()); len(list) != 2 {
-		t.Errorf("versions %v within the minute", list)
+		t.Errorf("versions %v just after they were listed", list)
 	}
 }
 
@@ -594,7 +595,7 @@ func TestRepositoryGone(t *testing.T) {
 				}
 			}
 			open := func() *modrepo.Module {
-				return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v"}, "x.y/z", false)
+				return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v", Fresh: time.Minute}, "x.y/z", false)
 			}
 			m := open()
 			if got := outcome(m.Versions(t.Context())); got != "[v1.0.0 v1.1.0]" {
@@ -622,7 +623,7 @@ func TestCommitGone(t *testing.T) {
 	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": r})
 	for i, name := range []string{r.GitDir(), server.URL + "/o/r"} {
 		open := func() *modrepo.Module {
-			return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v"}, "x.y/z", false)
+			return mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(name), TagPrefix: "v", Fresh: time.Minute}, "x.y/z", false)
 		}
 		version := fmt.Sprintf("v1.%d.0", 1-i)
 		listed := open()

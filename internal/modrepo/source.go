@@ -2,7 +2,6 @@ package modrepo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -12,11 +11,12 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"example.com/vanity/internal/flight"
 	"example.com/vanity/internal/git"
 )
 
-// TagsAge is how long a listing of tags is used for what comes after it. A tag that is not in it is asked for anew.
-const TagsAge = time.Minute
+// listAge is how long a listing is used for lists of versions, which whoever asks keeps for a time of his own.
+const listAge = 5 * time.Second
 
 // A Source is a directory of a repository and the pattern of its versions' tags. It is safe for concurrent use; its
 // fields must not change.
@@ -30,11 +30,15 @@ type Source struct {
 	// for the directory too, there is no telling which are meant, and nothing is served.
 	Unsure bool
 
-	mu      sync.Mutex
-	tags    tags // as they were listed last
-	since   time.Time
-	listing *listing          // under way
-	goMods  map[git.Hash]bool // whether the root of a commit has a go.mod
+	// Fresh is how long a listing of tags is used for what comes after it. A tag that is not in it is asked for anew.
+	Fresh time.Duration
+
+	listings flight.Group[tags]
+
+	mu     sync.Mutex
+	tags   tags // as they were listed last
+	since  time.Time
+	goMods map[git.Hash]bool // whether the root of a commit has a go.mod
 }
 
 // Tags are those that the pattern knows, by what they stand for: a semantic version, canonical or not, such as
@@ -50,13 +54,6 @@ func (t tags) on(object git.Hash) []string {
 		}
 	}
 	return versions
-}
-
-// A listing serves all who ask while it is under way.
-type listing struct {
-	done chan struct{} // closed when tags and err are there
-	tags tags
-	err  error
 }
 
 // tag is the name of a version's tag.
@@ -94,50 +91,15 @@ func (s *Source) ownPrefixes() []string {
 	return prefixes
 }
 
-// list gives the tags, no older than a minute.
+// list gives the tags, listed just now.
 func (s *Source) list(ctx context.Context) (tags, error) {
-	for {
-		s.mu.Lock()
-		if s.tags != nil && time.Since(s.since) < TagsAge {
-			defer s.mu.Unlock()
-			return s.tags, nil
-		}
-		l := s.listing
-		if l == nil {
-			l = &listing{done: make(chan struct{})}
-			s.listing = l
-			s.mu.Unlock()
-			return s.run(ctx, l)
-		}
-		s.mu.Unlock()
-		select {
-		case <-l.done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if !isContextError(l.err) {
-			return l.tags, l.err
-		} // else it was the one who listed who left
+	if tags, ok := s.remembered(min(s.Fresh, listAge)); ok {
+		return tags, nil
 	}
-}
-
-// run lists for all who wait.
-func (s *Source) run(ctx context.Context, l *listing) (tags, error) {
-	l.err = context.Canceled // should this panic
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.listing = nil
-		close(l.done)
-	}()
-	_, l.tags, l.err = s.look(ctx)
-	return l.tags, l.err
-}
-
-// isContextError tells a caller's leaving from a host's timeout, which may be a DeadlineExceeded within.
-func isContextError(err error) bool {
-	var host *git.Error
-	return !errors.As(err, &host) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+	return s.listings.Do(ctx, "", func(ctx context.Context) (tags, error) {
+		_, tags, err := s.look(ctx)
+		return tags, err
+	})
 }
 
 // look lists the tags anew, and with them the refs that begin with one of the prefixes.
@@ -230,11 +192,17 @@ func named(refs []git.Ref, name string) (git.Ref, bool) {
 }
 
 func (s *Source) known(version string) (git.Ref, bool) {
+	tags, _ := s.remembered(s.Fresh)
+	ref, ok := tags[version]
+	return ref, ok
+}
+
+// remembered gives the latest listing, if it is young enough.
+func (s *Source) remembered(age time.Duration) (tags, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.since) >= TagsAge {
-		return git.Ref{}, false
+	if s.tags == nil || time.Since(s.since) >= age {
+		return nil, false
 	}
-	ref, ok := s.tags[version]
-	return ref, ok
+	return s.tags, true
 }

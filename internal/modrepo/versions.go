@@ -14,18 +14,39 @@ import (
 	"example.com/vanity/internal/git"
 )
 
+// A Tagged is a version and the commit that its tag leads to.
+type Tagged struct{ Version, Commit string }
+
+// List is Versions with the commits.
+func (m *Module) List(ctx context.Context) ([]Tagged, error) {
+	versions, tags, err := m.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Tagged, len(versions))
+	for i, v := range versions {
+		list[i] = Tagged{v, tags[strings.TrimSuffix(v, incompatible)].Object().String()}
+	}
+	return list, nil
+}
+
 // Versions lists the versions that have a tag and fit the path's major version, the lowest first. Where the repository's
 // root has no go.mod, tags of v2 and above are +incompatible versions of the path without a major version.
 func (m *Module) Versions(ctx context.Context) ([]string, error) {
+	list, _, err := m.list(ctx)
+	return list, err
+}
+
+func (m *Module) list(ctx context.Context) ([]string, tags, error) {
 	tags, err := m.source.list(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := m.versions(ctx, tags)
 	if err == nil && m.declared {
 		err = m.checkDeclared(ctx, list)
 	}
-	return list, err
+	return list, tags, err
 }
 
 func (m *Module) versions(ctx context.Context, tags tags) ([]string, error) {

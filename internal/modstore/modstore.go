@@ -1,307 +1,223 @@
-// Package modstore remembers answers, and makes each only once however many ask for it at the same time.
+// Package modstore keeps the files of the GOPROXY protocol: those that never change for ever, the others for a time. Each
+// is made only once however many ask for it at the same time, and what was served once is served when its host has gone.
+//
+// A version's info says which commit the version is (Origin.Hash). It is stored before anything else of the version,
+// never to be changed; go.mod and zip are made from that commit, wherever the tag has gone since.
 package modstore
 
 import (
-	"container/list"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"hash"
-	"io"
-	"io/fs"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
+	"log/slog"
+	"strings"
 	"time"
 
-	"example.com/vanity/internal/spool"
+	"golang.org/x/mod/module"
+
+	"example.com/vanity/internal/flight"
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/modproxy"
+	"example.com/vanity/internal/modrepo"
 )
 
-// Forever is the age of what never changes.
-const Forever = time.Duration(1<<63 - 1)
+// Options are what a Store is made of. Their zero values are ready.
+type Options struct {
+	Backing *Backing            // where answers outlive the process; nil for nowhere
+	Fresh   time.Duration       // for which lists, latest and queries are served before they are made anew
+	Timeout time.Duration       // for making one answer; zero for none
+	Log     func() *slog.Logger // for what the owner must know; nil for slog.Default
+}
 
-// Bounds of what a store keeps. An answer larger than maxEntry is made anew each time.
-const (
-	maxLarge = 48 << 20 // in all
-	maxSmall = 16 << 20 // in all, of those up to small
-	small    = 16 << 10
-	maxEntry = 16 << 20
-	perEntry = 500 // what an entry takes besides its name and content
-)
-
-// A Store keeps the answers used last, 64 MiB of them at most, in memory or in temporary files without a name. Small
-// answers have a room of their own, so that zips never displace the infos that say what they are made of. It is safe
-// for concurrent use. The zero value is ready.
+// A Store holds the answers used last, 64 MiB of them at most, in memory or in temporary files without a name, and leaves
+// all of them to a Backing, if it has one. It is safe for concurrent use.
 type Store struct {
-	Timeout time.Duration // for making one answer; zero for none
-
-	mu      sync.Mutex
-	entries map[string]*list.Element
-	small   shelf
-	large   shelf
-	flights map[string]*flight
+	Options
+	memory  memory
+	flights flight.Group[*content]
+	slots   slots
+	lists   keyed
+	moved   moved
+	trouble trouble
 }
 
-// A shelf keeps entries of a sort.
-type shelf struct {
-	recent list.List // of *entry; the front was used last
-	size   int64
-}
-
-// An entry is a kept answer.
-type entry struct {
-	shelf   *shelf
-	name    string
-	content *content
-	made    time.Time
-}
-
-// A content is an answer's bytes. They are freed when the store has dropped them and the last reader has gone.
-type content struct {
-	spool spool.Spool
-	hash  hash.Hash
-	err   error  // of the first Write that failed
-	sum   string // once all is written
-	users atomic.Int64
-}
-
-// newContent makes a content with one user, who writes it.
-func newContent() *content {
-	c := &content{hash: sha256.New()}
-	c.hold()
-	return c
-}
-
-// Write adds to the content in the making.
-func (c *content) Write(p []byte) (int, error) {
-	n, err := c.spool.Write(p)
-	c.hash.Write(p[:n])
-	if c.err == nil {
-		c.err = err
+// New makes a Store.
+func New(o Options) *Store {
+	if o.Log == nil {
+		o.Log = slog.Default
 	}
-	return n, err
+	s := &Store{Options: o}
+	s.flights.Timeout = o.Timeout
+	s.flights.Hold, s.flights.Drop = (*content).hold, (*content).release
+	return s
 }
 
-// seal ends the making. Bytes that could not be written make the answer an error, even if produce overlooked it.
-func (c *content) seal() error {
-	c.sum = hex.EncodeToString(c.hash.Sum(nil))
-	return c.err
+// Bounds of time. Where Fresh is less, that holds.
+const (
+	absenceAge = 10 * time.Second // for which is remembered that there is no such thing
+	backOff    = 5 * time.Second  // for which a host that failed is not asked again for what there is an old answer
+	patience   = 10 * time.Second // after which an old answer is given while a new one is still being made
+)
+
+// A Module is one module path, and where its files come from.
+type Module struct {
+	Path       string
+	Prefix     string                                          // of its names in the store; empty, or it ends in a slash
+	Host       string                                          // whose fetches are counted together
+	Directory  string                                          // of the repository
+	At         func(directory string) (*modrepo.Module, error) // the module as it is in a directory
+	StoredOnly bool                                            // what isn't stored isn't there
 }
 
-func (c *content) hold() { c.users.Add(1) }
+// ErrNotStored is the answer to who wants what is stored only.
+var ErrNotStored = errors.New("not in the store")
 
-func (c *content) release() {
-	if c.users.Add(-1) == 0 {
-		c.spool.Close()
+// A VanishedError says that a repository which was served before is no longer there, or no longer to be seen. It is a
+// failure of the host, and no absence.
+type VanishedError struct {
+	Commit string // that a file was to be made from; may be empty
+	Err    error
+}
+
+func (e *VanishedError) Error() string { return "the repository was served before: " + e.Err.Error() }
+
+// File gives a file of a module, to be closed.
+func (s *Store) File(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
+	c, err := s.file(ctx, m, req)
+	if isHidden(err) && s.isKnown(ctx, m) {
+		return nil, &VanishedError{Err: err}
 	}
+	return c, err
 }
 
-func (c *content) open() *Content {
-	c.hold()
-	r := &reader{content: c}
-	return &Content{io.NewSectionReader(r, 0, c.spool.Size()), r, c.sum}
-}
-
-// A Content is an answer's bytes, to be closed.
-type Content struct {
-	*io.SectionReader
-	reader *reader
-	sum    string
-}
-
-// Sum is the SHA-256 hash of the bytes, in hexadecimal.
-func (c *Content) Sum() string { return c.sum }
-
-// Close lets go of the bytes. Reading after it fails; closing again does nothing.
-func (c *Content) Close() error { return c.reader.Close() }
-
-// A reader is one user of a content. It may be closed while it reads: [http.ServeContent] leaves a goroutine that does
-// if a client goes away from several ranges.
-type reader struct {
-	mu      sync.RWMutex
-	content *content // nil when closed
-}
-
-func (r *reader) ReadAt(p []byte, off int64) (int, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.content == nil {
-		return 0, fs.ErrClosed
+func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
+	if _, err := req.Name(); err != nil {
+		return nil, &modrepo.Error{Reason: err.Error()}
 	}
-	return r.content.spool.ReadAt(p, off)
-}
-
-func (r *reader) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.content != nil {
-		r.content.release()
-		r.content = nil
+	switch {
+	case req.Kind == modproxy.List:
+		return s.living(ctx, s.list(m))
+	case isQuery(req):
+		return s.living(ctx, s.query(m, req))
+	case req.Kind == modproxy.Info:
+		return s.fixed(ctx, s.info(m, req.Version))
 	}
-	return nil
-}
-
-// A flight is an answer in the making.
-type flight struct {
-	done    chan struct{} // closed when content and err are there
-	content *content
-	err     error
-	waiters int
-	cancel  context.CancelFunc
-}
-
-// Get gives the answer of a name: the one that is kept if it is younger than fresh, else what produce writes, which is
-// then kept. Many who ask at the same time wait for one run of produce; it goes on as long as one of them waits, with
-// the values of the first one's context. What it wrote before an error is thrown away, and errors are not kept.
-func (s *Store) Get(ctx context.Context, name string, fresh time.Duration, produce func(context.Context, io.Writer) error) (*Content, error) {
-	s.mu.Lock()
-	if c := s.kept(name, fresh); c != nil {
-		s.mu.Unlock()
-		return c, nil
-	}
-	if err := ctx.Err(); err != nil {
-		s.mu.Unlock()
+	pin, err := s.pin(ctx, m, req)
+	if err != nil {
 		return nil, err
 	}
-	f := s.flights[name]
-	if f == nil {
-		f = s.start(ctx, name, produce)
-	}
-	f.waiters++
-	s.mu.Unlock()
-
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.waiters--
-	select {
-	case <-f.done:
-		return s.land(f)
-	default:
-	}
-	if f.waiters == 0 {
-		f.cancel()
-		delete(s.flights, name) // who comes now begins anew
-	}
-	return nil, ctx.Err()
+	defer pin.content.release()
+	return s.fixed(ctx, s.derived(m, req, pin))
 }
 
-// kept gives a kept answer that is young enough.
-func (s *Store) kept(name string, fresh time.Duration) *Content {
-	el := s.entries[name]
-	if el == nil {
-		return nil
+// isQuery tells what comes to a version from a version, which can only come to itself.
+func isQuery(req modproxy.Request) bool {
+	switch req.Kind {
+	case modproxy.Latest:
+		return true
+	case modproxy.Info:
+		return !isVersion(req.Path, req.Version)
 	}
-	e := el.Value.(*entry)
-	if time.Since(e.made) >= fresh {
-		return nil
-	}
-	e.shelf.recent.MoveToFront(el)
-	return e.content.open()
+	return false
 }
 
-// start begins a flight. Its content has the flight itself as a user, until the last waiter has gone.
-func (s *Store) start(ctx context.Context, name string, produce func(context.Context, io.Writer) error) *flight {
-	ctx, cancel := s.detach(ctx)
-	f := &flight{done: make(chan struct{}), cancel: cancel}
-	if s.flights == nil {
-		s.flights = make(map[string]*flight)
-	}
-	s.flights[name] = f
-	go func() {
-		defer cancel()
-		c := newContent()
-		err := errors.New("the making ended without an answer") // by runtime.Goexit, if this stays
-		defer func() { s.finish(name, f, c, err) }()
-		err = protect(func() error { return produce(ctx, c) })
-	}()
-	return f
+func isVersion(path, version string) bool {
+	return version == module.CanonicalVersion(version) && module.Check(path, version) == nil
 }
 
-// detach makes a flight's context of its first waiter's.
-func (s *Store) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx = context.WithoutCancel(ctx)
-	if s.Timeout > 0 {
-		return context.WithTimeout(ctx, s.Timeout)
-	}
-	return context.WithCancel(ctx)
+// name is that of an entry, for a request that has one.
+func (m Module) name(kind modproxy.Kind, version string) string {
+	name, _ := modproxy.Request{Path: m.Path, Kind: kind, Version: version}.Name()
+	return m.Prefix + name
 }
 
-// protect makes a panic an error: in a goroutine of our own it would end the whole program, and not one request.
-func protect(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
+// A pin is a version's info as it was first given.
+type pin struct {
+	modrepo.Info
+	answer  *answer
+	content *content
 }
 
-// finish ends a flight. What nobody waited for any more is not kept: a later flight may have been faster.
-func (s *Store) finish(name string, f *flight, c *content, err error) {
-	if err == nil {
-		err = c.seal()
+// commit is what the version is made from; noTie if the store was filled by somebody who doesn't say.
+func (p *pin) commit() string {
+	if p.Origin == nil || p.Origin.Hash == "" {
+		return noTie
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.flights[name] == f {
-		delete(s.flights, name)
-		if err == nil {
-			s.keep(name, c)
-		}
+	return p.Origin.Hash
+}
+
+// pin gives the pin of the version that go.mod or zip are wanted of.
+func (s *Store) pin(ctx context.Context, m Module, req modproxy.Request) (*pin, error) {
+	if !isVersion(req.Path, req.Version) {
+		return nil, s.whyNoVersion(ctx, m, req)
 	}
-	f.content, f.err = c, err
-	close(f.done)
-	if f.waiters == 0 || err != nil {
+	a := s.info(m, req.Version)
+	c, err := s.get(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readPin(a, c)
+	if err != nil {
 		c.release()
+		return nil, err
 	}
+	return p, nil
 }
 
-// land gives a waiter the outcome. The last one takes over the flight's own hold.
-func (s *Store) land(f *flight) (*Content, error) {
-	if f.err != nil {
-		return nil, f.err
+func readPin(a *answer, c *content) (*pin, error) {
+	p := &pin{answer: a, content: c}
+	data, err := c.bytes()
+	if err != nil {
+		return nil, err
 	}
-	c := f.content.open()
-	if f.waiters == 0 {
-		f.content.release()
-	}
-	return c, nil
+	return p, json.Unmarshal(data, &p.Info)
 }
 
-// keep puts an answer in the place of an older one.
-func (s *Store) keep(name string, c *content) {
-	if old := s.entries[name]; old != nil {
-		s.drop(old)
+// whyNoVersion asks what a version that can't be the path's comes to, for the sake of the message.
+func (s *Store) whyNoVersion(ctx context.Context, m Module, req modproxy.Request) error {
+	c, err := s.living(ctx, s.query(m, req))
+	if err != nil {
+		return err
 	}
-	on, most := &s.large, int64(maxLarge)
-	switch size := c.spool.Size(); {
-	case size > maxEntry:
-		return
-	case size <= small:
-		on, most = &s.small, maxSmall
+	defer c.Close()
+	var info modrepo.Info
+	if err := json.NewDecoder(c).Decode(&info); err != nil {
+		return err
 	}
-	if s.entries == nil {
-		s.entries = make(map[string]*list.Element)
-	}
-	c.hold()
-	s.entries[name] = on.recent.PushFront(&entry{shelf: on, name: name, content: c, made: time.Now()})
-	for on.size += cost(name, c); on.size > most; {
-		s.drop(on.recent.Back())
-	}
+	return &modrepo.Error{Reason: "the version's name is " + info.Version + ": ask for that"}
 }
 
-func cost(name string, c *content) int64 { return perEntry + int64(len(name)) + c.spool.Size() }
+// isAbsent tells what isn't there from what could not be found out.
+func isAbsent(err error) bool {
+	var absent *modrepo.Error
+	return errors.As(err, &absent)
+}
 
-func (s *Store) drop(el *list.Element) {
-	e := el.Value.(*entry)
-	e.shelf.recent.Remove(el)
-	delete(s.entries, e.name)
-	e.shelf.size -= cost(e.name, e.content)
-	e.content.release()
+// isHidden reports whether the host says that there is no such repository, or not for us.
+func isHidden(err error) bool {
+	var host *git.Error
+	return errors.As(err, &host) && (host.Kind == git.NoRepository || host.Kind == git.Denied)
+}
+
+// isKnown reports whether anything of the module was served before, or of the one without its major version.
+func (s *Store) isKnown(ctx context.Context, m Module) bool {
+	base := m
+	if prefix, major, ok := module.SplitPathVersion(m.Path); ok && strings.HasPrefix(major, "/") {
+		base.Path = prefix
+	}
+	for _, m := range []Module{m, base} {
+		if s.has(ctx, m.name(modproxy.List, "")) || s.has(ctx, m.name(modproxy.Latest, "")) {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether there is something of a name, in memory or stored.
+func (s *Store) has(ctx context.Context, name string) bool {
+	if e, ok := s.memory.get(name); ok && e.content != nil {
+		e.content.release()
+		return true
+	}
+	return s.Backing != nil && s.Backing.has(ctx, name)
 }

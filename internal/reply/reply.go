@@ -45,7 +45,8 @@ type Reply struct {
 	ETag         string        // with its quotes; empty for none
 	RetryAfter   time.Duration // zero for none
 	Allow        string        // for 405
-	Body         io.ReadSeeker // read from its start; not closed; nil for none; the kernel may copy an *os.File
+	Body         io.ReadSeeker // read from its start; nil for none; the kernel may copy an *os.File
+	Close        func() error  // frees the body once it is written; nil if there is nothing to free
 }
 
 // Message makes a plain-text answer of one line. What can't be printed in a terminal becomes a space.
@@ -72,8 +73,11 @@ func MethodNotAllowed() Reply {
 	return rp
 }
 
-// Write sends rp. A body of status 200 goes through [http.ServeContent]: HEAD, ranges and conditional requests work.
+// Write sends rp, and closes it. A body of status 200 goes through [http.ServeContent]: HEAD, ranges and conditional requests work.
 func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
+	if rp.Close != nil {
+		defer rp.Close()
+	}
 	h := w.Header()
 	set := func(key, value string) {
 		if value != "" {

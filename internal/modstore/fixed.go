@@ -1,0 +1,164 @@
+package modstore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// fixed gives an answer that never changes.
+func (s *Store) fixed(ctx context.Context, a *answer) (*Content, error) {
+	const tries = 3
+	for range tries {
+		c, err := s.get(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		content, ok := s.open(ctx, a, c)
+		if !ok {
+			s.memory.forget(a.name, c)
+		}
+		c.release()
+		if ok {
+			content.Fixed = true
+			return content, nil
+		}
+	}
+	return nil, &ReadError{a.name, errors.New("the file changes again and again")}
+}
+
+// open gives a content to a caller; not if it was left in a file that is another since.
+func (s *Store) open(ctx context.Context, a *answer, c *content) (*Content, bool) {
+	if c.file == nil {
+		return c.open(), true
+	}
+	return s.Backing.reopen(ctx, a.name, c)
+}
+
+// get gives an answer that never changes from memory, from the backing, or made now. It must be released.
+func (s *Store) get(ctx context.Context, a *answer) (*content, error) {
+	if e, ok := s.memory.get(a.name); ok {
+		switch {
+		case e.content == nil && time.Now().Before(e.retry):
+			return nil, e.absence
+		case e.content != nil && e.tie == a.tie:
+			return e.content, nil
+		case e.content != nil:
+			e.content.release()
+		}
+	}
+	if !a.of.StoredOnly {
+		return s.flights.Do(ctx, a.name+" "+a.tie, func(ctx context.Context) (*content, error) { return s.obtain(ctx, a) })
+	}
+	c, err := s.load(ctx, a)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errSpoilt) {
+		return nil, ErrNotStored
+	}
+	return c, err
+}
+
+// obtain gives an answer from the backing, or makes it. A pin that might be there must not be made anew.
+func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
+	c, err := s.load(ctx, a)
+	if err == nil || ctx.Err() != nil || isReadError(err) && a.rank == pins {
+		return c, err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		s.trouble.report(s.Log(), "vanity: a stored file can't be used, and is made anew", err)
+	}
+	began := time.Now()
+	made, err := s.produce(ctx, a)
+	if err != nil {
+		s.noteAbsence(ctx, a, err, began)
+		return nil, err
+	}
+	c = s.keep(ctx, a, made)
+	s.remember(a, c)
+	if a.then != nil {
+		a.then(ctx)
+	}
+	return c, nil
+}
+
+func isReadError(err error) bool {
+	var read *ReadError
+	return errors.As(err, &read)
+}
+
+// load gives an answer from the backing. It is in memory then.
+func (s *Store) load(ctx context.Context, a *answer) (*content, error) {
+	if s.Backing == nil {
+		return nil, fs.ErrNotExist
+	}
+	c, err := s.Backing.load(ctx, a)
+	if err == nil {
+		s.remember(a, c)
+	}
+	return c, err
+}
+
+func (s *Store) remember(a *answer, c *content) {
+	s.memory.put(entry{name: a.name, rank: a.rank, tie: a.tie, content: c, made: time.Now()})
+}
+
+// noteAbsence remembers for a while what isn't there. What a host hides that it showed before is its failure.
+func (s *Store) noteAbsence(ctx context.Context, a *answer, err error, began time.Time) bool {
+	if !isAbsent(err) && (!isHidden(err) || s.isKnown(ctx, a.of)) {
+		return false
+	}
+	if age := min(absenceAge, s.Fresh); age > 0 {
+		s.memory.put(entry{name: a.name, rank: bulk, absence: err, made: began, retry: began.Add(age)})
+	}
+	return true
+}
+
+// produce makes an answer.
+func (s *Store) produce(ctx context.Context, a *answer) (*content, error) {
+	c := newContent()
+	err := a.make(ctx, c)
+	if err == nil {
+		err = c.seal()
+	}
+	if err != nil {
+		c.release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// keep leaves an answer to the backing, if it can, and gives what is there then.
+func (s *Store) keep(ctx context.Context, a *answer, made *content) *content {
+	if s.Backing == nil || a.pin != nil && !s.isPinned(ctx, a.pin) {
+		return made
+	}
+	won, err := s.Backing.keep(ctx, a, made)
+	if err != nil {
+		s.notStored(ctx, a, err)
+		return made
+	}
+	made.release()
+	return won
+}
+
+// isPinned sees to it that a pin is stored. Nothing else of the version may be, before: what is stored would be of
+// another commit than a pin that is made later.
+func (s *Store) isPinned(ctx context.Context, p *pin) bool {
+	if p.content.kept {
+		return true
+	}
+	won, err := s.Backing.keep(ctx, p.answer, p.content)
+	if err != nil {
+		s.notStored(ctx, p.answer, err)
+		return false
+	}
+	defer won.release()
+	s.remember(p.answer, won)
+	return won.sum == p.content.sum
+}
+
+func (s *Store) notStored(ctx context.Context, a *answer, err error) {
+	if ctx.Err() == nil {
+		s.trouble.report(s.Log(), "vanity: an answer could not be stored; it will not outlive this process", err, "name", a.name)
+	}
+}

@@ -1,0 +1,146 @@
+package modstore
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"example.com/vanity/internal/modproxy"
+	"example.com/vanity/internal/modrepo"
+)
+
+// list is the list of versions.
+func (s *Store) list(m Module) *answer {
+	a := &answer{name: m.name(modproxy.List, ""), rank: common, of: m}
+	a.make = func(ctx context.Context, w io.Writer) error {
+		var list []modrepo.Tagged
+		err := s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) (err error) {
+			list, err = source.List(ctx)
+			return err
+		})
+		if err != nil && !(isAbsent(err) && len(s.listed(ctx, a, nil)) > 0) {
+			return err
+		}
+		s.watch(ctx, m, list)
+		versions := make([]string, len(list))
+		for i, t := range list {
+			versions[i] = t.Version
+		}
+		return writeList(w, versions)
+	}
+	a.form = func(r *io.SectionReader) error {
+		_, err := readList(r)
+		return err
+	}
+	a.join = func(ctx context.Context, made *content) (*content, error) {
+		is, err := readList(made.spool.Reader())
+		if err != nil {
+			return nil, err
+		}
+		added := s.listed(ctx, a, is)
+		if len(added) == 0 {
+			return made, nil
+		}
+		defer made.release()
+		return sorted(append(is, added...))
+	}
+	return a
+}
+
+// listed gives the versions that were listed before and are stored, but for some. Their tags are gone.
+func (s *Store) listed(ctx context.Context, a *answer, but []string) []string {
+	old, ok := s.old(ctx, a)
+	if !ok {
+		return nil
+	}
+	defer old.content.release()
+	was, err := readList(old.content.spool.Reader())
+	if err != nil {
+		return nil
+	}
+	known := make(map[string]bool, len(but))
+	for _, v := range but {
+		known[v] = true
+	}
+	return slices.DeleteFunc(was, func(v string) bool {
+		return known[v] || !s.has(ctx, a.of.name(modproxy.Info, v))
+	})
+}
+
+func writeList(w io.Writer, versions []string) error {
+	var b bytes.Buffer
+	for _, v := range versions {
+		b.WriteString(v)
+		b.WriteByte('\n')
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// readList reads what writeList wrote.
+func readList(r io.Reader) ([]string, error) {
+	var versions []string
+	for b := bufio.NewReader(r); ; {
+		line, err := b.ReadString('\n')
+		if err == io.EOF && line == "" {
+			return versions, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its last line has no end: %v", err)
+		}
+		v := strings.TrimSuffix(line, "\n")
+		if v != module.CanonicalVersion(v) || v == "" || len(versions) > 0 && semver.Compare(versions[len(versions)-1], v) > 0 {
+			return nil, fmt.Errorf("line %.100q is out of order, or no version", v)
+		}
+		versions = append(versions, v)
+	}
+}
+
+// sorted makes a list of versions.
+func sorted(versions []string) (*content, error) {
+	semver.Sort(versions)
+	c := newContent()
+	err := writeList(c, slices.Compact(versions))
+	if err == nil {
+		err = c.seal()
+	}
+	if err != nil {
+		c.release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// enlist adds a version that is stored to a stored list that doesn't have it, so that it can be found there when its tag
+// and its host are gone. It is no whole list for that.
+func (s *Store) enlist(ctx context.Context, m Module, version string) {
+	a := s.list(m)
+	defer s.lists.lock(a.name)()
+	var was []string
+	old, ok := s.old(ctx, a)
+	if ok {
+		defer old.content.release()
+		was, _ = readList(old.content.spool.Reader())
+	}
+	tagged := !module.IsPseudoVersion(version)
+	if ok && (!tagged || slices.Contains(was, version)) {
+		return
+	}
+	if tagged {
+		was = append(was, version)
+	}
+	c, err := sorted(was)
+	if err != nil {
+		return
+	}
+	defer c.release()
+	s.replace(ctx, a, c)
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: old.made, retry: old.retry, whole: old.whole})
+}

@@ -1,0 +1,141 @@
+package modstore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"example.com/vanity/internal/flight"
+)
+
+// living gives an answer that changes: the one that is there while it is fresh. Then one caller makes it anew, while the
+// others get the old one; so does he if the host fails.
+func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
+	e, ok := s.old(ctx, a)
+	if ok {
+		defer e.content.release()
+	}
+	now := time.Now()
+	switch {
+	case e.absence != nil && now.Before(e.retry):
+		return nil, e.absence
+	case ok && now.Sub(e.made) < s.Fresh:
+		return e.content.open(), nil
+	case a.of.StoredOnly && !ok:
+		return nil, ErrNotStored
+	case a.of.StoredOnly, ok && now.Before(e.retry):
+		return e.stale(), nil
+	}
+	call, began := s.flights.Join(ctx, a.name, func(ctx context.Context) (*content, error) { return s.refresh(ctx, a) })
+	switch {
+	case ok && e.whole && !began:
+		call.Leave()
+		return e.stale(), nil
+	case ok && e.whole && !isPatient(ctx, call):
+		call.Detach()
+		return e.stale(), nil
+	}
+	c, err := call.Wait(ctx)
+	if err == nil {
+		defer c.release()
+		return c.open(), nil
+	}
+	if !ok || isAbsent(err) || ctx.Err() != nil {
+		return nil, err
+	}
+	return e.stale(), nil
+}
+
+func (e entry) stale() *Content {
+	c := e.content.open()
+	c.Stale = true
+	return c
+}
+
+// isPatient waits for as long as one should who has an old answer already.
+func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false
+	case <-call.Done():
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// old gives what is known of an answer that changes, from memory or from the backing; ok says whether there is a content,
+// to be released. How old one from the backing is, and whether it is all, isn't known.
+func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
+	e, known := s.memory.get(a.name)
+	if known && (e.content != nil || time.Now().Before(e.retry)) {
+		return e, e.content != nil
+	}
+	if s.Backing == nil {
+		return entry{}, false
+	}
+	c, err := s.flights.Do(ctx, "old "+a.name, func(ctx context.Context) (*content, error) { return s.Backing.load(ctx, a) })
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
+			s.trouble.report(s.Log(), "vanity: a stored file can't be used, and is made anew", err)
+		}
+		return entry{}, false
+	}
+	e = entry{name: a.name, rank: a.rank, content: c}
+	s.memory.put(e)
+	return e, true
+}
+
+// refresh makes an answer that changes anew.
+func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
+	began := time.Now()
+	c, err := s.produce(ctx, a)
+	if err != nil {
+		s.failed(ctx, a, err, began)
+		return nil, err
+	}
+	defer s.lists.lock(a.name)()
+	if a.join != nil {
+		if c, err = a.join(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	s.replace(ctx, a, c)
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: began, whole: true})
+	return c, nil
+}
+
+// failed notes what is not there, and else for whom there is an old answer in the meantime.
+func (s *Store) failed(ctx context.Context, a *answer, err error, began time.Time) {
+	if s.noteAbsence(ctx, a, err, began) {
+		return
+	}
+	e, ok := s.memory.get(a.name)
+	if !ok || e.content == nil || ctx.Err() == context.Canceled {
+		return
+	}
+	e.content.release()
+	s.memory.postpone(a.name, time.Now().Add(min(backOff, s.Fresh)))
+	s.Log().WarnContext(ctx, "vanity: the git host failed; an old answer is served", "name", a.name, "err", err)
+}
+
+// replace leaves an answer that changes to the backing, unless that has it already.
+func (s *Store) replace(ctx context.Context, a *answer, c *content) {
+	if s.Backing == nil {
+		return
+	}
+	if e, ok := s.memory.get(a.name); ok && e.content != nil {
+		defer e.content.release()
+		if e.content.kept && e.content.sum == c.sum {
+			c.kept = true
+			return
+		}
+	}
+	if err := s.Backing.put(ctx, a.name, c); err != nil {
+		s.notStored(ctx, a, err)
+		return
+	}
+	c.kept = true
+}

@@ -1,0 +1,129 @@
+package modstore
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// Bounds of what is held in memory and in temporary files without a name.
+const (
+	maxMemory = 64 << 20 // in all
+	maxEntry  = 16 << 20 // of one; what is larger is made anew each time, or left to the backend
+	perEntry  = 500      // what an entry takes besides its name and content
+)
+
+// A rank is an entry's place in the order of eviction: the lower ones go first, so that zips never displace the infos
+// that say what they are made of.
+type rank int
+
+const (
+	bulk   rank = iota // zips, and what isn't there
+	common             // go.mods, lists, what queries come to
+	pins               // infos of versions
+	ranks
+)
+
+// A memory keeps the answers used last. The zero value is ready.
+type memory struct {
+	mu      sync.Mutex
+	entries map[string]*list.Element // of entry
+	recent  [ranks]list.List         // the front was used last
+	size    int64
+}
+
+// An entry is what is known of a name: a content, or why there is none.
+type entry struct {
+	name    string
+	rank    rank
+	tie     string // the commit that the content is made from, if it never changes
+	content *content
+	absence error
+	made    time.Time // when this was true; zero if that is not known
+	retry   time.Time // before which the host isn't asked again
+	whole   bool      // it was the whole answer; else it is for the time when there is no other
+}
+
+func (e entry) cost() int64 {
+	n := perEntry + int64(len(e.name))
+	if e.content != nil {
+		n += e.content.size()
+	}
+	return n
+}
+
+// get gives the entry of a name, its content being held for the caller, who must release it.
+func (m *memory) get(name string) (entry, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	el := m.entries[name]
+	if el == nil {
+		return entry{}, false
+	}
+	e := el.Value.(entry)
+	m.recent[e.rank].MoveToFront(el)
+	if e.content != nil {
+		e.content.hold()
+	}
+	return e, true
+}
+
+// put puts an entry in the place of an older one, unless that was made later.
+func (m *memory) put(e entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old := m.entries[e.name]; old != nil {
+		if old.Value.(entry).made.After(e.made) {
+			return
+		}
+		m.drop(old)
+	}
+	if e.cost() > maxEntry {
+		return
+	}
+	if e.content != nil {
+		e.content.hold()
+	}
+	if m.entries == nil {
+		m.entries = make(map[string]*list.Element)
+	}
+	m.entries[e.name] = m.recent[e.rank].PushFront(e)
+	m.size += e.cost()
+	for r := bulk; m.size > maxMemory && r < ranks; {
+		if last := m.recent[r].Back(); last != nil {
+			m.drop(last)
+		} else {
+			r++
+		}
+	}
+}
+
+// postpone notes when to ask the host again for what it failed to give.
+func (m *memory) postpone(name string, until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if el := m.entries[name]; el != nil {
+		e := el.Value.(entry)
+		e.retry = until
+		el.Value = e
+	}
+}
+
+// forget drops an entry that has this content.
+func (m *memory) forget(name string, c *content) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if el := m.entries[name]; el != nil && el.Value.(entry).content == c {
+		m.drop(el)
+	}
+}
+
+func (m *memory) drop(el *list.Element) {
+	e := el.Value.(entry)
+	m.recent[e.rank].Remove(el)
+	delete(m.entries, e.name)
+	m.size -= e.cost()
+	if e.content != nil {
+		e.content.release()
+	}
+}

@@ -1,0 +1,116 @@
+package modstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Bounds of what is fetched at the same time.
+const (
+	maxFetches     = 32 // in all
+	maxHostFetches = 16 // from one host
+	maxWait        = 30 * time.Second
+	maxWaiting     = 1000
+)
+
+// A BusyError says that too much is being fetched at the same time.
+type BusyError struct{ host string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("too many fetches are under way, or from %s", e.host)
+}
+
+// Slots are the right to fetch. The zero value is ready.
+type slots struct {
+	mu      sync.Mutex
+	taken   int
+	hosts   map[string]int // taken ones
+	waiting []*waiter      // the first to come stands first
+}
+
+type waiter struct {
+	host string
+	turn chan struct{} // closed when it has its slot
+}
+
+// take waits for a slot, which is to be given back by calling free.
+func (s *slots) take(ctx context.Context, host string) (free func(), err error) {
+	w, err := s.queue(host)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case <-w.turn:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timer.C:
+		err = &BusyError{host}
+	}
+	if err != nil {
+		s.leave(w)
+		return nil, err
+	}
+	return func() { s.free(host) }, nil
+}
+
+func (s *slots) queue(host string) (*waiter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) >= maxWaiting {
+		return nil, &BusyError{host}
+	}
+	w := &waiter{host, make(chan struct{})}
+	s.waiting = append(s.waiting, w)
+	s.serve()
+	return w, nil
+}
+
+// leave gives up waiting, or the slot that came at the same moment.
+func (s *slots) leave(w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.waiting {
+		if other == w {
+			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
+			return
+		}
+	}
+	s.giveBack(w.host)
+}
+
+func (s *slots) free(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveBack(host)
+}
+
+func (s *slots) giveBack(host string) {
+	s.taken--
+	if s.hosts[host]--; s.hosts[host] == 0 {
+		delete(s.hosts, host)
+	}
+	s.serve()
+}
+
+// serve gives slots to those who wait, in turn; nobody waits for a host that is not his.
+func (s *slots) serve() {
+	if s.hosts == nil {
+		s.hosts = make(map[string]int)
+	}
+	rest := s.waiting[:0]
+	for _, w := range s.waiting {
+		if s.taken < maxFetches && s.hosts[w.host] < maxHostFetches {
+			s.taken++
+			s.hosts[w.host]++
+			close(w.turn)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	clear(s.waiting[len(rest):])
+	s.waiting = rest
+}

@@ -1,0 +1,16 @@
+package dirstore
+
+// SetLink puts another function in the place of [os.Link]. It returns the way back.
+func SetLink(f func(oldname, newname string) error) (restore func()) { return set(&link, f) }
+
+// SetRename does so with [os.Rename].
+func SetRename(f func(oldname, newname string) error) (restore func()) { return set(&rename, f) }
+
+func set[T any](p *T, v T) (restore func()) {
+	old := *p
+	*p = v
+	return func() { *p = old }
+}
+
+// WrittenOnce reports whether a name's first content wins.
+func WrittenOnce(name string) bool { return writtenOnce(name) }

@@ -21,7 +21,10 @@ import (
 )
 
 // roles are what the test binary does as a process of its own, with the directory, and its id among others.
-var roles = map[string]func(d *dirstore.Dir, id string) error{}
+var roles = map[string]func(d *dirstore.Dir, id string) error{
+	"race":   race,
+	"scrawl": scrawl,
+}
 
 func TestMain(m *testing.M) {
 	role := roles[os.Getenv("DIRSTORE_ROLE")]

@@ -22,6 +22,7 @@ import (
 
 // roles are what the test binary does as a process of its own, with the directory, and its id among others.
 var roles = map[string]func(d *dirstore.Dir, id string) error{
+	"once":   putOnce,
 	"race":   race,
 	"scrawl": scrawl,
 }

@@ -101,7 +101,11 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 
 func (d *Dir) put(ctx context.Context, file string, content io.ReadSeeker, once bool) error {
 	if once { // link decides; this only spares the writing
-		if there, err := isFile(file); there || err != nil {
+		there, err := isFile(file)
+		if there {
+			return syncDir(filepath.Dir(file)) // whoever was first may not have come to that
+		}
+		if err != nil {
 			return err
 		}
 	}

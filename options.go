@@ -2,12 +2,14 @@ package vanity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"example.com/vanity/internal/dirstore"
 	"example.com/vanity/internal/modstore"
 )
 
@@ -65,7 +67,7 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
-// github.com/goproxy/goproxy. See [WithStore] for what it must do.
+// github.com/goproxy/goproxy. See [WithStore] for what it must do, and [DirStore] for one.
 type Store interface {
 	// Get gives the content that was put under a name. The error satisfies errors.Is(err, fs.ErrNotExist) if there is
 	// none; with any other error nobody can tell what a version was first, so that its info is answered with 500. A
@@ -104,6 +106,19 @@ func WithStore(store Store) Option {
 	}
 	backing := modstore.NewBacking(store)
 	return func(o *options) { o.backing = backing }
+}
+
+// DirStore is a store in a directory, which is made when it is first needed. Any number of processes may share it, over
+// NFS too: the first to put a version's file wins, and all of them serve that. Files are complete and on the disk before
+// they have their name. The layout is that of GOMODCACHE/cache/download, so that the directory can be served as it is,
+// or be named in GOPROXY as file://DIR, where versions are to be had that somebody has asked for. It has no bound, and
+// nothing is ever removed that is not spoilt; the owner may remove what he likes, a module with all of its versions best,
+// and restart. DirStore panics if dir is empty; a relative one is resolved at once.
+func DirStore(dir string) Store {
+	if dir == "" {
+		panic(errors.New("vanity: DirStore: the directory is empty"))
+	}
+	return dirstore.New(dir)
 }
 
 // WithFreshness says for how long lists, "latest" and what branches come to are served before the git host is asked

@@ -263,7 +263,7 @@ func (p *Pack) reached(ctx context.Context, from Hash) ([]bool, error) {
 // that don't exist, one after the other or all together, has all history fetched once.
 func (r *Repo) fetchOnce(ctx context.Context, req fetchRequest) (*heldPack, error) {
 	req.key = keyOf(req)
-	return r.client.packs.once(ctx, r.name, req.key, func() (*heldPack, error) { return r.fetchThin(ctx, req) })
+	return r.client.packs.once(ctx, r.name, req.key, func(ctx context.Context) (*heldPack, error) { return r.fetchThin(ctx, req) })
 }
 
 // keyOf names what a request for commits is for.

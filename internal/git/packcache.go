@@ -2,10 +2,11 @@ package git
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"example.com/vanity/internal/flight"
 )
 
 // What a client keeps of what it fetched, so that the info, go.mod and zip of one version are one fetch, or parts of
@@ -23,16 +24,8 @@ type packCache struct {
 	bytes int64
 	timer *time.Timer // to drop idle packs; nil while there are none
 
-	fetches map[packKey]*packFetch // under way
-}
-
-// A packKey names what was fetched: which history of which repository.
-type packKey struct{ repo, key string }
-
-// A packFetch is waited for by all who want the same.
-type packFetch struct {
-	done chan struct{} // closed when err is there
-	err  error
+	init    sync.Once
+	fetches flight.Group[*heldPack] // those that have a key
 }
 
 // A heldPack is a pack of a repository with the number of its users. It is closed when the cache has dropped it and
@@ -67,10 +60,6 @@ func (c *packCache) acquire(repo string) []*heldPack {
 func (c *packCache) get(repo, key string) *heldPack {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.use(repo, key)
-}
-
-func (c *packCache) use(repo, key string) *heldPack {
 	for _, h := range c.packs {
 		if h.repo == repo && h.key == key {
 			h.users++
@@ -81,50 +70,27 @@ func (c *packCache) use(repo, key string) *heldPack {
 }
 
 // once gives a pack that is held by its key, to be released, or what fetch brings, which is to add it. Who comes while that
-// is under way waits, and shares its failure, unless it is that the other's caller left. A pack that is too large to be
-// held is fetched by one after the other.
-func (c *packCache) once(ctx context.Context, repo, key string, fetch func() (*heldPack, error)) (*heldPack, error) {
-	name := packKey{repo, key}
-	for {
-		c.mu.Lock()
-		if h := c.use(repo, key); h != nil {
-			c.mu.Unlock()
+// is under way waits for it.
+func (c *packCache) once(ctx context.Context, repo, key string, fetch func(context.Context) (*heldPack, error)) (*heldPack, error) {
+	if h := c.get(repo, key); h != nil {
+		return h, nil
+	}
+	c.init.Do(func() { c.fetches.Hold, c.fetches.Drop = c.hold, c.drop })
+	return c.fetches.Do(ctx, repo+" "+key, func(ctx context.Context) (*heldPack, error) {
+		if h := c.get(repo, key); h != nil { // it came in between
 			return h, nil
 		}
-		f := c.fetches[name]
-		if f == nil {
-			f = &packFetch{done: make(chan struct{}), err: context.Canceled} // should this panic
-			if c.fetches == nil {
-				c.fetches = make(map[packKey]*packFetch)
-			}
-			c.fetches[name] = f
-			c.mu.Unlock()
-			return c.run(name, f, fetch)
-		}
-		c.mu.Unlock()
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		var host *Error
-		if errors.As(f.err, &host) {
-			return nil, f.err
-		}
-	}
+		return fetch(ctx)
+	})
 }
 
-// run fetches for all who wait.
-func (c *packCache) run(name packKey, f *packFetch, fetch func() (*heldPack, error)) (h *heldPack, err error) {
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.fetches, name)
-		close(f.done)
-	}()
-	h, f.err = fetch()
-	return h, f.err
+func (c *packCache) hold(h *heldPack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.users++
 }
+
+func (c *packCache) drop(h *heldPack) { c.release([]*heldPack{h}) }
 
 // add takes a new pack; its first user is the caller.
 func (c *packCache) add(repo, key string, p *Pack) *heldPack {

@@ -100,7 +100,28 @@ func (r *Repo) Name() string { return r.name }
 
 // Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
 // none. Every other error than the caller's leaving and those of this machine is an *Error.
-func (r *Repo) Refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
+func (r *Repo) Refs(ctx context.Context, prefixes ...string) (refs []Ref, err error) {
+	err = r.following(func() error {
+		refs, err = r.refs(ctx, prefixes)
+		return err
+	})
+	return refs, err
+}
+
+// following does what may go by an advertisement of some minutes ago. The repository may have moved since, which only a
+// new one says.
+func (r *Repo) following(do func() error) error {
+	known := r.spoken() != nil
+	err := do()
+	var e *Error
+	if !known || !errors.As(err, &e) || e.Kind != NoRepository && !errors.Is(err, errMoved) {
+		return err
+	}
+	r.forget()
+	return do()
+}
+
+func (r *Repo) refs(ctx context.Context, prefixes []string) ([]Ref, error) {
 	l := &listing{prefixes: slices.DeleteFunc(slices.Clone(prefixes), tooLong), most: r.limits.Refs}
 	w := r.spoken()
 	if w == nil || w.lsRefs(nil) == nil {
@@ -198,14 +219,26 @@ func (r *Repo) advertised(wants []Hash) (tags []Hash, ok bool) {
 
 // fail names the repository in an error, and asks anew next time what the server can do: it may have moved.
 func (r *Repo) fail(err error) error {
-	r.mu.Lock()
-	r.wire = nil
-	r.mu.Unlock()
+	r.forget()
 	return named(r.name, err)
 }
 
+func (r *Repo) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wire = nil
+}
+
 // fetch brings a pack with all that is wanted, and keeps it for the snapshots to come.
-func (r *Repo) fetch(ctx context.Context, req fetchRequest) (*heldPack, error) {
+func (r *Repo) fetch(ctx context.Context, req fetchRequest) (held *heldPack, err error) {
+	err = r.following(func() error {
+		held, err = r.fetchPack(ctx, req)
+		return err
+	})
+	return held, err
+}
+
+func (r *Repo) fetchPack(ctx context.Context, req fetchRequest) (*heldPack, error) {
 	w, err := r.speak(ctx)
 	if err != nil {
 		return nil, err

@@ -169,9 +169,15 @@ func statusError(resp *http.Response) error {
 		e.Kind = Unavailable
 	default:
 		e.Kind = Broken
+		if code/100 == 3 {
+			e.Err = fmt.Errorf("%w: %w", errMoved, e.Err)
+		}
 	}
 	return e
 }
+
+// errMoved says that what was posted should have gone elsewhere.
+var errMoved = errors.New("the repository has moved")
 
 func redacted(u *url.URL) string {
 	v := *u

@@ -79,8 +79,10 @@ type route struct {
 	err     error // what is wrong with all that stands before the path
 }
 
-// makeTimeout is the most that one answer may take to be made.
-const makeTimeout = 10 * time.Minute
+const (
+	makeTimeout = 10 * time.Minute // for one answer
+	briefly     = time.Minute      // for which others may remember that there is no such thing
+)
 
 func newHandler(constructor, base string, o *options, client *git.Client) *handler {
 	clean, err := cleanBase(base)
@@ -129,6 +131,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rp, err := h.answer(r, rt)
 	if err != nil {
 		rp = errorReply(err, h.named)
+		if rp.CacheControl == reply.Brief {
+			rp.CacheControl = reply.For(min(h.freshness, briefly))
+		}
 		h.report(r, rp.Status, err)
 	}
 	rp.Write(w, r)

@@ -65,24 +65,40 @@
 // refuses, because of a file's name or the module's size, is refused here; how the line "go" of go.mod compares with a
 // go command is that one's to say.
 //
-// A version stays the commit that it was when it was first served, also if its tag moves, as long as its info is kept.
-// The answers used last are, up to 64 MiB for a handler, of which 16 MiB are for small ones alone: the infos of some
-// twenty thousand versions. An answer of more than 16 MiB is made anew for each request. What was fetched from git
-// hosts is kept for a minute after its last use, up to 256 MiB. Beyond 128 KiB, all that is in temporary files (see
-// [os.TempDir]), which have no name where the system allows that.
+// # What is kept
+//
+// A version is, for ever, the commit that it was when it was first asked for: its info, which names the commit
+// (Origin.Hash), is kept before anything else of it, and go.mod and zip are made from that commit, never from the tag
+// again. Where the tag leads elsewhere since, that is logged; where the commit is gone from its host, what was not kept
+// yet is answered with 502. A version whose tag was deleted stays in the list as long as its info is kept.
+//
+// Lists, "latest" and what branches come to live for a minute ([WithFreshness]). They are made anew by one caller, while
+// the others get what there is, and so does everybody when the host fails: then the old ones are served for as long as
+// they are kept, with "no-cache". That a host denies that there is such a repository (404, 401, 403, 410) is its failure
+// too, if the module was served before. That there is no such version or branch is remembered for 10 seconds; failures
+// are not remembered. Callers who want the same at the same time share one fetch, which ends when the last of them has
+// gone. A handler fetches 32 answers at the same time, 16 from one host, and lets others wait for half a minute (503).
+// A request with the header "Disable-Module-Fetch: true" gets what is kept, or 404.
+//
+// All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
+// alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 128 KiB, in temporary files (see
+// [os.TempDir]), which have no name where the system allows that. The infos of versions go last. Without a store, an answer
+// of more than 16 MiB is made anew for each request. What was fetched from git hosts is kept for a minute after its last
+// use, in temporary files of up to 256 MiB.
 //
 // # Answers
 //
-//	200  the file; a version's may be cached for a year, list, latest and the info of a query for a minute
+//	200  the file; a version's may be cached for a year, list, latest and the info of a query as long as they live here
 //	404  there is no such module, version or repository, or it can't be a module; or the repository is private
 //	405  the method is neither GET nor HEAD
 //	429  the git host limits the rate of requests
-//	500  a fault of this machine, such as a full disk
-//	502  the git host can't be reached, or answers what can't be used; or a version's commit is gone from it
-//	503  the git host is out of service
+//	500  a fault of this machine, such as a full disk, or of the store
+//	502  the git host can't be reached, or answers what can't be used; or a version's commit, or the repository, is gone
+//	503  the git host is out of service, or this server fetches too much at the same time
 //	504  the git host doesn't answer in time
 //
-// Ranges and conditional requests have their usual answers. A 404 may be cached for a minute, a failure never.
+// Ranges and conditional requests have their usual answers. A 404 may be cached as long as a list, but a
+// minute at most, a failure never.
 //
 // The go command takes 404 as "ask the next one" and everything else as a reason to stop, and shows the text, which is
 // one line that says who must do what. It names paths and addresses of the server never, and directories and tags of

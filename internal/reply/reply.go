@@ -15,7 +15,7 @@ import (
 // How long an answer may be kept by clients and intermediaries; see also [For].
 const (
 	Immutable = "public, max-age=31536000, immutable" // what never changes: a version's files
-	Brief     = "public, max-age=60"                  // what may change any minute: lists, queries, absence
+	Brief     = "public, max-age=60"                  // absence: what isn't there may be there any minute
 	Stale     = "no-cache"                            // what is out of date, for want of anything newer: ask again each time
 	Never     = "no-store"                            // failures
 )

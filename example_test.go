@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
 	"example.com/vanity"
 )
@@ -63,6 +64,41 @@ func ExampleGosub() {
 	// v1.1.0
 	// 404 Not Found
 	// not found: repositories of github.com are not served here, only those of git.acme.dev
+}
+
+// What was served once is served when the repository is gone, by any process that has the directory.
+func ExampleDirStore() {
+	repository, end := exampleRepository()
+	dir, err := os.MkdirTemp("", "store") // /var/lib/vanity, say, in life
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	serve := func() *httptest.Server {
+		return httptest.NewServer(vanity.Goproxy("/go", vanity.Config{
+			URL:       repository,
+			Module:    "go.acme.dev/tool",
+			Directory: "libs/tool",
+			Tags:      "tool-*",
+		}, vanity.WithStore(vanity.DirStore(dir))))
+	}
+	first := serve()
+	show(first.URL + "/go/go.acme.dev/tool/@v/v1.0.0.mod")
+	first.Close()
+	end() // and the repository with it
+
+	second := serve()
+	defer second.Close()
+	show(second.URL + "/go/go.acme.dev/tool/@v/v1.0.0.mod")
+	show(second.URL + "/go/go.acme.dev/tool/@v/v1.1.0.mod")
+	// Output:
+	// 200 OK
+	// module go.acme.dev/tool
+	// 200 OK
+	// module go.acme.dev/tool
+	// 502 Bad Gateway
+	// go.acme.dev/tool@v1.1.0: the module was served before, but now the git host says that there is no such repository, or asks for credentials; only the repository's owner can bring it back
 }
 
 // show prints what a URL answers.

@@ -142,5 +142,5 @@ func (s *Store) enlist(ctx context.Context, m Module, version string) {
 	}
 	defer c.release()
 	s.replace(ctx, a, c)
-	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: old.made, retry: old.retry, whole: old.whole})
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: old.made, retry: old.retry, serves: old.serves})
 }

@@ -29,10 +29,10 @@ func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
 	}
 	call, began := s.flights.Join(ctx, a.name, func(ctx context.Context) (*content, error) { return s.refresh(ctx, a) })
 	switch {
-	case ok && e.whole && !began:
+	case ok && e.serves && !began:
 		call.Leave()
 		return e.stale(), nil
-	case ok && e.whole && !isPatient(ctx, call):
+	case ok && e.serves && !isPatient(ctx, call):
 		call.Detach()
 		return e.stale(), nil
 	}
@@ -67,7 +67,7 @@ func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
 }
 
 // old gives what is known of an answer that changes, from memory or from the backing; ok says whether there is a content,
-// to be released. How old one from the backing is, and whether it is all, isn't known.
+// to be released. How old one from the backing is isn't known, nor whether a list is all that there was to list.
 func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
 	e, known := s.memory.get(a.name)
 	if known && (e.content != nil || time.Now().Before(e.retry)) {
@@ -83,7 +83,7 @@ func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
 		}
 		return entry{}, false
 	}
-	e = entry{name: a.name, rank: a.rank, content: c}
+	e = entry{name: a.name, rank: a.rank, content: c, serves: a.join == nil}
 	s.memory.put(e)
 	return e, true
 }
@@ -103,7 +103,7 @@ func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
 		}
 	}
 	s.replace(ctx, a, c)
-	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: began, whole: true})
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: began, serves: true})
 	return c, nil
 }
 

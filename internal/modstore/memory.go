@@ -41,7 +41,7 @@ type entry struct {
 	absence error
 	made    time.Time // when this was true; zero if that is not known
 	retry   time.Time // before which the host isn't asked again
-	whole   bool      // it was the whole answer; else it is for the time when there is no other
+	serves  bool      // it may be given while a newer one is made; else only if there is none
 }
 
 func (e entry) cost() int64 {
@@ -98,13 +98,14 @@ func (m *memory) put(e entry) {
 	}
 }
 
-// postpone notes when to ask the host again for what it failed to give.
+// postpone notes when to ask the host again for what it failed to give. Until then there is nothing better than what there
+// is.
 func (m *memory) postpone(name string, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if el := m.entries[name]; el != nil {
 		e := el.Value.(entry)
-		e.retry = until
+		e.retry, e.serves = until, true
 		el.Value = e
 	}
 }

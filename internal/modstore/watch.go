@@ -21,7 +21,7 @@ type moved struct {
 // Bounds of what is remembered, and of what is looked up in the backing for one listing.
 const (
 	maxMoved = 10_000
-	maxLooks = 32
+	maxLooks = 16
 )
 
 // watch compares the tags of a listing with the pins: all that are in memory, and a few more each time.

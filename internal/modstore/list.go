@@ -40,31 +40,19 @@ func (s *Store) list(m Module) *answer {
 		return err
 	}
 	a.join = func(ctx context.Context, made *content) (*content, error) {
+		defer made.release()
 		is, err := readList(made.spool.Reader())
 		if err != nil {
 			return nil, err
 		}
-		added := s.listed(ctx, a, is)
-		if len(added) == 0 {
-			return made, nil
-		}
-		defer made.release()
-		return sorted(append(is, added...))
+		return sorted(append(is, s.listed(ctx, a, is)...))
 	}
 	return a
 }
 
 // listed gives the versions that were listed before and are stored, but for some. Their tags are gone.
 func (s *Store) listed(ctx context.Context, a *answer, but []string) []string {
-	old, ok := s.old(ctx, a)
-	if !ok {
-		return nil
-	}
-	defer old.content.release()
-	was, err := readList(old.content.spool.Reader())
-	if err != nil {
-		return nil
-	}
+	was, _ := s.lastList(ctx, a)
 	known := make(map[string]bool, len(but))
 	for _, v := range but {
 		known[v] = true
@@ -72,6 +60,26 @@ func (s *Store) listed(ctx context.Context, a *answer, but []string) []string {
 	return slices.DeleteFunc(was, func(v string) bool {
 		return known[v] || !s.has(ctx, a.of.name(modproxy.Info, v))
 	})
+}
+
+// lastList gives what was listed last: by this process, and by others that have the same backing. Without a backing, ok
+// says whether there was a list; with one, whether that has one.
+func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool) {
+	if e, known := s.memory.get(a.name); known && e.content != nil {
+		versions, _ = readList(e.content.spool.Reader())
+		e.content.release()
+		ok = true
+	}
+	if s.Backing == nil {
+		return versions, ok
+	}
+	c, err := s.Backing.load(ctx, a)
+	if err != nil {
+		return versions, false
+	}
+	defer c.release()
+	stored, _ := readList(c.spool.Reader())
+	return append(versions, stored...), true
 }
 
 func writeList(w io.Writer, versions []string) error {
@@ -118,29 +126,28 @@ func sorted(versions []string) (*content, error) {
 	return c, nil
 }
 
-// enlist adds a version that is stored to a stored list that doesn't have it, so that it can be found there when its tag
-// and its host are gone. It is no whole list for that.
+// enlist adds a version that is stored to the stored list, if that doesn't have it, so that it can be found there when its
+// tag and its host are gone. It need not be all that there is to list, then.
 func (s *Store) enlist(ctx context.Context, m Module, version string) {
 	a := s.list(m)
 	defer s.lists.lock(a.name)()
-	var was []string
-	old, ok := s.old(ctx, a)
-	if ok {
-		defer old.content.release()
-		was, _ = readList(old.content.spool.Reader())
-	}
+	versions, ok := s.lastList(ctx, a)
 	tagged := !module.IsPseudoVersion(version)
-	if ok && (!tagged || slices.Contains(was, version)) {
+	if ok && (!tagged || slices.Contains(versions, version)) {
 		return
 	}
 	if tagged {
-		was = append(was, version)
+		versions = append(versions, version)
 	}
-	c, err := sorted(was)
+	c, err := sorted(versions)
 	if err != nil {
 		return
 	}
 	defer c.release()
 	s.replace(ctx, a, c)
-	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: old.made, retry: old.retry, serves: old.serves})
+	e, _ := s.memory.get(a.name)
+	if e.content != nil {
+		e.content.release()
+	}
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: e.made, retry: e.retry, serves: e.serves})
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // A Backend keeps answers for longer than the process's life.
@@ -72,7 +73,7 @@ func readError(ctx context.Context, name string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG): // nothing can have been put there
 		return fs.ErrNotExist
 	}
 	return &ReadError{name, err}

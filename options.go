@@ -88,7 +88,8 @@ type Store interface {
 // names. So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, VERSION being
 // canonical (see [module.CanonicalVersion]), and ignore a later Put without an error; all other contents are to be replaced.
 // With one that replaces all of them, as goproxy's Cachers do, a version is sure to stay what it was first only as long as
-// one process at a time uses the store. A store that keeps the first should have a method
+// one process at a time uses the store, all of its handlers by the same option. A store that keeps the first should have a
+// method
 //
 //	Remove(ctx context.Context, name string) error
 //

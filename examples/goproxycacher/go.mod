@@ -1,0 +1,16 @@
+module example.com/vanity/examples/goproxycacher
+
+go 1.25.0
+
+require (
+	example.com/vanity v0.0.0
+	github.com/google/go-cmp v0.7.0
+	github.com/goproxy/goproxy v0.26.1
+)
+
+require (
+	github.com/aofei/backoff v1.2.0 // indirect
+	golang.org/x/mod v0.40.0 // indirect
+)
+
+replace example.com/vanity => ../..

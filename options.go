@@ -71,8 +71,8 @@ func WithLogger(logger *slog.Logger) Option {
 type Store interface {
 	// Get gives the content that was put under a name. The error satisfies errors.Is(err, fs.ErrNotExist) if there is
 	// none; with any other error nobody can tell what a version was first, so that its info is answered with 500. A
-	// content that has the methods Seek, ReadAt and Stat, as an *os.File has, is left where it is, and opened again for
-	// each request; another is copied into a temporary file if it is large. It is closed after use.
+	// content that has the methods Seek, ReadAt and Stat of an *os.File, and is one or holds one, is left where it is, and
+	// opened again for each request; another is copied into a temporary file if it is large. It is closed after use.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
 
 	// Put puts content under a name, from its start, so that others see all of it or nothing. Names are slash-separated,

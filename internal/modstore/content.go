@@ -129,6 +129,7 @@ type file interface {
 const maxHeld = 64 << 10
 
 // take reads what a backend has, to its end; where it may be left, a large file's content is not held. It does not close r.
+// What looks like a file but is none of the system's could not be known again, and is held.
 func take(ctx context.Context, r io.Reader, mayLeave bool) (*content, error) {
 	c := newContent()
 	c.kept = true
@@ -150,7 +151,7 @@ func (c *content) take(ctx context.Context, r io.Reader, mayLeave bool) error {
 		if err != nil {
 			return err
 		}
-		if info.Size() > maxHeld {
+		if info.Size() > maxHeld && os.SameFile(info, info) {
 			c.file, c.looked, w = info, time.Now(), c.hash
 		}
 	}

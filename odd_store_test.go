@@ -1,0 +1,102 @@
+package vanity_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/gittest"
+)
+
+// An oddStore is a store in memory that replaces, and fails as its hooks say.
+type oddStore struct {
+	get func(name string) error
+	put func(ctx context.Context, name string) error
+
+	mu sync.Mutex
+	m  map[string][]byte
+}
+
+func (s *oddStore) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	if s.get != nil {
+		if err := s.get(name); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	content, ok := s.m[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return io.NopCloser(bytes.NewReader(content)), nil
+}
+
+func (s *oddStore) Put(ctx context.Context, name string, content io.ReadSeeker) error {
+	if s.put != nil {
+		if err := s.put(ctx, name); err != nil {
+			return err
+		}
+	}
+	data, err := io.ReadAll(content)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = make(map[string][]byte)
+	}
+	s.m[name] = data
+	return nil
+}
+
+func (s *oddStore) text(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.m[name])
+}
+
+// A fileStore gives what looks like a file, but is none of the system's.
+type fileStore struct{ oddStore }
+
+func (s *fileStore) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := s.oddStore.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	r.Close()
+	return fstest.MapFS{"file": {Data: []byte(s.text(name))}}.Open("file")
+}
+
+// TestFileOfAnotherKind checks that a store may have files of its own.
+func TestFileOfAnotherKind(t *testing.T) {
+	repo := gittest.New(t, acme)
+	repo.Write("libs/tool/noise", noise(200<<10))
+	repo.Commit("large")
+	repo.Git("tag", "tool-1.3.0")
+	store := new(fileStore)
+	for range 2 { // the second time from the store
+		base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(store)))
+		if status, _, body := get(t, base+"/go.acme.test/!tool/@v/v1.3.0.zip"); status != 200 || len(body) < 200<<10 {
+			t.Errorf("status %d, %.100q", status, body)
+		}
+	}
+}
+
+// noise can't be compressed.
+func noise(n int) []byte {
+	data := make([]byte, n)
+	for i, x := 0, uint32(1); i < n; i++ {
+		x ^= x << 13
+		x ^= x >> 17
+		x ^= x << 5
+		data[i] = byte(x >> 8)
+	}
+	return data
+}

@@ -3,8 +3,10 @@ package vanity_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -99,4 +101,43 @@ func noise(n int) []byte {
 		data[i] = byte(x >> 8)
 	}
 	return data
+}
+
+// TestListOutlivesFailures checks that no failure of the store takes from the stored list what only that knows.
+func TestListOutlivesFailures(t *testing.T) {
+	const list = "go.acme.test/!tool/@v/list"
+	for _, failing := range []string{"/list", ".info"} {
+		for _, asked := range []string{"/@v/list", "/@v/v1.1.0.info"} {
+			if failing == ".info" && asked != "/@v/list" {
+				continue // 500
+			}
+			repo := gittest.New(t, acme)
+			store := new(oddStore)
+			handler := func() string {
+				return serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(store), quiet())) + "/go.acme.test/!tool"
+			}
+			base := handler()
+			get(t, base+"/@v/v1.0.0.info")
+			get(t, base+"/@v/list")
+			want := store.text(list)
+			repo.Git("tag", "-d", "tool-1.0.0")
+
+			store.get = func(name string) error {
+				if strings.HasSuffix(name, failing) {
+					return errors.New("slow down")
+				}
+				return nil
+			}
+			if status, _, body := get(t, handler()+asked); status != 200 {
+				t.Errorf("%s fails, %s: status %d, %s", failing, asked, status, body)
+			}
+			store.get = nil
+			if got := store.text(list); got != want {
+				t.Errorf("%s fails, %s: the stored list was %q and is %q", failing, asked, want, got)
+			}
+			if _, _, got := get(t, handler()+"/@v/list"); got != want {
+				t.Errorf("%s fails, %s: the list was %q and is %q", failing, asked, want, got)
+			}
+		}
+	}
 }

@@ -26,9 +26,11 @@ type answer struct {
 	of    Module
 
 	make func(ctx context.Context, w io.Writer) error
-	form func(r *io.SectionReader) error                            // says what is wrong with bytes that have no checksum
-	join func(ctx context.Context, made *content) (*content, error) // adds what only the store knows; may be nil
-	then func(ctx context.Context)                                  // after it was made for the first time; may be nil
+	form func(r *io.SectionReader) error // says what is wrong with bytes that have no checksum
+	then func(ctx context.Context)       // after it was made for the first time; may be nil
+
+	// Join adds what only the store knows, if it isn't nil; all says whether it could be asked, and what it has may be replaced.
+	join func(ctx context.Context, made *content) (c *content, all bool, err error)
 }
 
 func (a *answer) checkForm(c *content, r io.Reader) error {

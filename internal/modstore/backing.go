@@ -79,11 +79,11 @@ func readError(ctx context.Context, name string, err error) error {
 	return &ReadError{name, err}
 }
 
-// has reports whether there is an entry, whatever it is.
+// has reports whether there is an entry, whatever it is, or may be one: what the backend can't say is no absence.
 func (b *Backing) has(ctx context.Context, name string) bool {
 	r, err := b.backend.Get(ctx, name)
 	if err != nil {
-		return false
+		return !errors.Is(readError(ctx, name, err), fs.ErrNotExist)
 	}
 	r.Close()
 	return true

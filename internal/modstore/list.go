@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -25,8 +27,10 @@ func (s *Store) list(m Module) *answer {
 			list, err = source.List(ctx)
 			return err
 		})
-		if err != nil && !(isAbsent(err) && len(s.listed(ctx, a, nil)) > 0) {
-			return err
+		if err != nil {
+			if was, _ := s.listed(ctx, a, nil); !isAbsent(err) || len(was) == 0 {
+				return err
+			}
 		}
 		s.watch(ctx, m, list)
 		versions := make([]string, len(list))
@@ -39,47 +43,54 @@ func (s *Store) list(m Module) *answer {
 		_, err := readList(r)
 		return err
 	}
-	a.join = func(ctx context.Context, made *content) (*content, error) {
+	a.join = func(ctx context.Context, made *content) (c *content, all bool, err error) {
 		defer made.release()
 		is, err := readList(made.spool.Reader())
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return sorted(append(is, s.listed(ctx, a, is)...))
+		was, all := s.listed(ctx, a, is)
+		c, err = sorted(append(is, was...))
+		return c, all, err
 	}
 	return a
 }
 
-// listed gives the versions that were listed before and are stored, but for some. Their tags are gone.
-func (s *Store) listed(ctx context.Context, a *answer, but []string) []string {
-	was, _ := s.lastList(ctx, a)
+// listed gives the versions that were listed before and are stored, but for some: their tags are gone. It says whether that
+// is all, the backing not having failed.
+func (s *Store) listed(ctx context.Context, a *answer, but []string) (versions []string, all bool) {
+	was, _, err := s.lastList(ctx, a)
 	known := make(map[string]bool, len(but))
 	for _, v := range but {
 		known[v] = true
 	}
-	return slices.DeleteFunc(was, func(v string) bool {
+	versions = slices.DeleteFunc(was, func(v string) bool {
 		return known[v] || !s.has(ctx, a.of.name(modproxy.Info, v))
 	})
+	return versions, err == nil
 }
 
 // lastList gives what was listed last: by this process, and by others that have the same backing. Without a backing, ok
-// says whether there was a list; with one, whether that has one.
-func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool) {
+// says whether there was a list; with one, whether that has one. If the backing can't say, it is an error.
+func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool, err error) {
 	if e, known := s.memory.get(a.name); known && e.content != nil {
 		versions, _ = readList(e.content.spool.Reader())
 		e.content.release()
 		ok = true
 	}
 	if s.Backing == nil {
-		return versions, ok
+		return versions, ok, nil
 	}
 	c, err := s.Backing.load(ctx, a)
-	if err != nil {
-		return versions, false
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errSpoilt):
+		return versions, false, nil
+	case err != nil:
+		return versions, false, err
 	}
 	defer c.release()
 	stored, _ := readList(c.spool.Reader())
-	return append(versions, stored...), true
+	return append(versions, stored...), true, nil
 }
 
 func writeList(w io.Writer, versions []string) error {
@@ -131,7 +142,11 @@ func sorted(versions []string) (*content, error) {
 func (s *Store) enlist(ctx context.Context, m Module, version string) {
 	a := s.list(m)
 	defer s.lists.lock(a.name)()
-	versions, ok := s.lastList(ctx, a)
+	versions, ok, err := s.lastList(ctx, a)
+	if err != nil {
+		s.notStored(ctx, a, err)
+		return
+	}
 	tagged := !module.IsPseudoVersion(version)
 	if ok && (!tagged || slices.Contains(versions, version)) {
 		return

@@ -97,12 +97,15 @@ func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
 		return nil, err
 	}
 	defer s.lists.lock(a.name)()
+	all := true
 	if a.join != nil {
-		if c, err = a.join(ctx, c); err != nil {
+		if c, all, err = a.join(ctx, c); err != nil {
 			return nil, err
 		}
 	}
-	s.replace(ctx, a, c)
+	if all {
+		s.replace(ctx, a, c)
+	}
 	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: began, serves: true})
 	return c, nil
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"example.com/vanity"
 	"example.com/vanity/internal/gittest"
@@ -139,5 +141,41 @@ func TestListOutlivesFailures(t *testing.T) {
 				t.Errorf("%s fails, %s: the list was %q and is %q", failing, asked, want, got)
 			}
 		}
+	}
+}
+
+// TestPinOutlivesCaller checks that a version is stored though its first caller went away, for the second one is told that it
+// will never change.
+func TestPinOutlivesCaller(t *testing.T) {
+	repo := gittest.New(t, acme)
+	ctx, leave := context.WithCancel(t.Context())
+	store := new(oddStore)
+	store.put = func(ctx context.Context, name string) error {
+		if strings.HasSuffix(name, "v1.0.0.info") {
+			leave()
+			select {
+			case <-ctx.Done():
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		return ctx.Err()
+	}
+	handler := func() string {
+		return serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(store), quiet())) + "/go.acme.test/!tool/@v/v1.0.0.info"
+	}
+	url := handler()
+	if _, err := http.DefaultClient.Do(request(t, http.MethodGet, url).WithContext(ctx)); err == nil {
+		t.Fatal("there was an answer before the version was stored")
+	}
+	_, _, want := get(t, url)
+	repo.Git("tag", "-f", "tool-1.0.0", "tool-1.1.0")
+	for range 100 { // for the first caller's run, which the second one may have overtaken
+		if store.text("go.acme.test/!tool/@v/v1.0.0.info") != "" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, _, got := get(t, handler()); got != want {
+		t.Errorf("v1.0.0 was %s and is %s", want, got)
 	}
 }

@@ -58,6 +58,9 @@ func (s *Store) get(ctx context.Context, a *answer) (*content, error) {
 	return c, err
 }
 
+// pinTimeout is the time to store a pin in. Whoever asked for it may have gone: the next one gets it from memory.
+const pinTimeout = time.Minute
+
 // obtain gives an answer from the backing, or makes it. A pin that might be there must not be made anew.
 func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
 	c, err := s.load(ctx, a)
@@ -72,6 +75,11 @@ func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
 	if err != nil {
 		s.noteAbsence(ctx, a, err, began)
 		return nil, err
+	}
+	if a.rank == pins {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), pinTimeout)
+		defer cancel()
 	}
 	c = s.keep(ctx, a, made)
 	s.remember(a, c)

@@ -179,3 +179,23 @@ func TestPinOutlivesCaller(t *testing.T) {
 		t.Errorf("v1.0.0 was %s and is %s", want, got)
 	}
 }
+
+// TestListAfterAbsence checks that the one version which somebody asked for is not the list, where a moment ago there was
+// nothing to list.
+func TestListAfterAbsence(t *testing.T) {
+	repo := gittest.New(t, "write x\ncommit x\n-- x/go.mod --\nmodule go.acme.test/old\n")
+	base := serve(t, vanity.Goproxy("", vanity.Config{URL: repo.Dir}, quiet())) + "/go.acme.test/new/@v/"
+	if status, _, body := get(t, base+"list"); status != 404 {
+		t.Fatalf("status %d, %s", status, body)
+	}
+	repo.Write("go.mod", []byte("module go.acme.test/new\n"))
+	repo.Commit("renamed")
+	repo.Git("tag", "v1.0.0")
+	repo.Git("tag", "v1.1.0")
+	if status, _, body := get(t, base+"v1.0.0.info"); status != 200 {
+		t.Fatalf("status %d, %s", status, body)
+	}
+	if status, _, body := get(t, base+"list"); status == 200 && body != "v1.0.0\nv1.1.0\n" {
+		t.Errorf("list %q", body)
+	}
+}

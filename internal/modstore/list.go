@@ -161,7 +161,9 @@ func (s *Store) enlist(ctx context.Context, m Module, version string) {
 	defer c.release()
 	s.replace(ctx, a, c)
 	e, _ := s.memory.get(a.name)
-	if e.content != nil {
+	if e.content == nil { // that there was nothing to list was fresh, not what is now
+		e = entry{}
+	} else {
 		e.content.release()
 	}
 	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: e.made, retry: e.retry, serves: e.serves})

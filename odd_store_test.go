@@ -199,3 +199,48 @@ func TestListAfterAbsence(t *testing.T) {
 		t.Errorf("list %q", body)
 	}
 }
+
+// TestListIsNotChanged checks that nobody changes a list by asking for a version which is not to be listed, nor is one listed
+// for ever because it was once.
+func TestListIsNotChanged(t *testing.T) {
+	repo := gittest.New(t, `
+write old
+commit old
+tag v1.0.0
+tag v2.0.0
+-- old/x.go --
+package x
+`)
+	for _, store := range []vanity.Store{nil, new(oddStore)} {
+		base := serve(t, vanity.Goproxy("", vanity.Config{URL: repo.Dir, Module: "go.acme.test/x"}, vanity.WithStore(store), vanity.WithFreshness(0), quiet())) + "/go.acme.test/x/@v/"
+		list := func(want string) {
+			t.Helper()
+			if _, _, got := get(t, base+"list"); got != want {
+				t.Errorf("list %q, want %q", got, want)
+			}
+		}
+		list("v1.0.0\nv2.0.0+incompatible\n")
+		if status, _, body := get(t, base+"v2.0.0+incompatible.info"); status != 200 {
+			t.Fatalf("status %d, %s", status, body)
+		}
+		repo.Write("go.mod", []byte("module go.acme.test/x/v2\n"))
+		repo.Commit("a module")
+		repo.Git("tag", "-f", "v2.1.0")
+		list("v1.0.0\n")
+		if status, _, body := get(t, base+"v2.0.0+incompatible.info"); status != 200 {
+			t.Fatalf("status %d, %s", status, body)
+		}
+		list("v1.0.0\n")
+		repo.Git("tag", "-d", "v2.1.0")
+		repo.Git("rm", "-q", "go.mod")
+		repo.Commit("none")
+	}
+	base := serve(t, vanity.Goproxy("", vanity.Config{URL: repo.Dir, Module: "go.acme.test/x"}, quiet())) + "/go.acme.test/x/@v/"
+	repo.Git("checkout", "-q", "HEAD~1")
+	repo.Git("tag", "v2.1.0")
+	_, _, want := get(t, base+"list")
+	get(t, base+"v2.0.0+incompatible.info")
+	if _, _, got := get(t, base+"list"); got != want {
+		t.Errorf("while it was fresh, the list became %q", got)
+	}
+}

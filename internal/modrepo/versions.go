@@ -17,17 +17,21 @@ import (
 // A Tagged is a version and the commit that its tag leads to.
 type Tagged struct{ Version, Commit string }
 
-// List is Versions with the commits.
-func (m *Module) List(ctx context.Context) ([]Tagged, error) {
+// List is Versions with the commits. Has reports which versions have a tag, be they listed or not.
+func (m *Module) List(ctx context.Context) (list []Tagged, has func(version string) bool, err error) {
 	versions, tags, err := m.list(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	list := make([]Tagged, len(versions))
+	list = make([]Tagged, len(versions))
 	for i, v := range versions {
 		list[i] = Tagged{v, tags[strings.TrimSuffix(v, incompatible)].Object().String()}
 	}
-	return list, nil
+	has = func(version string) bool {
+		_, ok := tags[strings.TrimSuffix(version, incompatible)]
+		return ok
+	}
+	return list, has, nil
 }
 
 // Versions lists the versions that have a tag and fit the path's major version, the lowest first. Where the repository's

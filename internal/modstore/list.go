@@ -21,10 +21,14 @@ import (
 // list is the list of versions.
 func (s *Store) list(m Module) *answer {
 	a := &answer{name: m.name(modproxy.List, ""), rank: common, of: m}
+	isTagged := func(string) bool { return false }
 	a.make = func(ctx context.Context, w io.Writer) error {
 		var list []modrepo.Tagged
 		err := s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) (err error) {
-			list, err = source.List(ctx)
+			var has func(string) bool
+			if list, has, err = source.List(ctx); err == nil {
+				isTagged = has
+			}
 			return err
 		})
 		if err != nil {
@@ -50,6 +54,7 @@ func (s *Store) list(m Module) *answer {
 			return nil, false, err
 		}
 		was, all := s.listed(ctx, a, is)
+		was = slices.DeleteFunc(was, isTagged) // it is not for want of a tag that they are no longer listed
 		c, err = sorted(append(is, was...))
 		return c, all, err
 	}
@@ -147,7 +152,7 @@ func (s *Store) enlist(ctx context.Context, m Module, version string) {
 		s.notStored(ctx, a, err)
 		return
 	}
-	tagged := !module.IsPseudoVersion(version)
+	tagged := !module.IsPseudoVersion(version) && !strings.HasSuffix(version, "+incompatible") // which may have to be hidden
 	if ok && (!tagged || slices.Contains(versions, version)) {
 		return
 	}

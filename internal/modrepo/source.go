@@ -18,6 +18,9 @@ import (
 // listAge is how long a listing is used for lists of versions, which whoever asks keeps for a time of his own.
 const listAge = 5 * time.Second
 
+// tagsAge is how long one is used for the commits of versions at most.
+const tagsAge = time.Minute
+
 // A Source is a directory of a repository and the pattern of its versions' tags. It is safe for concurrent use; its
 // fields must not change.
 type Source struct {
@@ -30,7 +33,8 @@ type Source struct {
 	// for the directory too, there is no telling which are meant, and nothing is served.
 	Unsure bool
 
-	// Fresh is how long a listing of tags is used for what comes after it. A tag that is not in it is asked for anew.
+	// Fresh is how long a listing of tags is used for what comes after it, a minute at most: a version is for ever. A tag
+	// that is not in it is asked for anew.
 	Fresh time.Duration
 
 	listings flight.Group[tags]
@@ -192,7 +196,7 @@ func named(refs []git.Ref, name string) (git.Ref, bool) {
 }
 
 func (s *Source) known(version string) (git.Ref, bool) {
-	tags, _ := s.remembered(s.Fresh)
+	tags, _ := s.remembered(min(s.Fresh, tagsAge))
 	ref, ok := tags[version]
 	return ref, ok
 }

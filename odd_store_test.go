@@ -244,3 +244,31 @@ package x
 		t.Errorf("while it was fresh, the list became %q", got)
 	}
 }
+
+// TestGoneIsGone checks that what the host said is gone isn't there for those either who ask while it is asked again.
+func TestGoneIsGone(t *testing.T) {
+	for _, fresh := range []time.Duration{0, 10 * time.Millisecond} {
+		for _, store := range []vanity.Store{nil, new(oddStore)} {
+			repo := gittest.New(t, acme)
+			repo.Git("branch", "feature")
+			base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(store), vanity.WithFreshness(fresh), quiet()))
+			url := base + "/go.acme.test/!tool/@v/feature.info"
+			if status, _, body := get(t, url); status != 200 {
+				t.Fatalf("status %d, %s", status, body)
+			}
+			repo.Git("branch", "-D", "feature")
+			time.Sleep(fresh)
+			get(t, url)
+			time.Sleep(fresh)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if status, _, body := get(t, url); status != 404 {
+						t.Errorf("fresh for %v, %T: status %d, %s", fresh, store, status, body)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	}
+}

@@ -115,9 +115,7 @@ func (s *Store) noteAbsence(ctx context.Context, a *answer, err error, began tim
 	if !isAbsent(err) && (!isHidden(err) || s.isKnown(ctx, a.of)) {
 		return false
 	}
-	if age := min(absenceAge, s.Fresh); age > 0 {
-		s.memory.put(entry{name: a.name, rank: bulk, absence: err, made: began, retry: began.Add(age)})
-	}
+	s.memory.put(entry{name: a.name, rank: bulk, absence: err, made: began, retry: began.Add(min(absenceAge, s.Fresh))})
 	return true
 }
 

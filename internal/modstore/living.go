@@ -67,7 +67,8 @@ func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
 }
 
 // old gives what is known of an answer that changes, from memory or from the backing; ok says whether there is a content,
-// to be released. How old one from the backing is isn't known, nor whether a list is all that there was to list.
+// to be released. How old one from the backing is isn't known, nor whether a list is all that there was to list. If it was
+// found to be gone since, it is only for the time when the host fails.
 func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
 	e, known := s.memory.get(a.name)
 	if known && (e.content != nil || time.Now().Before(e.retry)) {
@@ -83,7 +84,7 @@ func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
 		}
 		return entry{}, false
 	}
-	e = entry{name: a.name, rank: a.rank, content: c, serves: a.join == nil}
+	e = entry{name: a.name, rank: a.rank, content: c, serves: a.join == nil && !known}
 	s.memory.put(e)
 	return e, true
 }

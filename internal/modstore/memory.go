@@ -68,12 +68,12 @@ func (m *memory) get(name string) (entry, bool) {
 	return e, true
 }
 
-// put puts an entry in the place of an older one, unless that was made later.
+// put puts an entry in the place of an older one, unless that was made later and says something still.
 func (m *memory) put(e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old := m.entries[e.name]; old != nil {
-		if old.Value.(entry).made.After(e.made) {
+		if old := old.Value.(entry); old.made.After(e.made) && (old.content != nil || time.Now().Before(old.retry)) {
 			return
 		}
 		m.drop(old)

@@ -272,3 +272,35 @@ func TestGoneIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestHurriedCallers checks that callers who all have less time than the host needs get a newer list in the end.
+func TestHurriedCallers(t *testing.T) {
+	repo := gittest.New(t, acme)
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), vanity.WithFreshness(time.Millisecond), quiet()))
+	url := base + "/go.acme.test/!tool/@v/list"
+	get(t, url)
+	repo.Git("tag", "tool-1.9.0")
+	server.Wrap(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(300 * time.Millisecond)
+			h.ServeHTTP(w, r)
+		})
+	})
+	time.Sleep(time.Millisecond)
+	for range 100 {
+		ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		resp, err := http.DefaultClient.Do(request(t, http.MethodGet, url).WithContext(ctx))
+		var body []byte
+		if err == nil {
+			body, _ = io.ReadAll(resp.Body)
+			resp.Body.Close()
+		}
+		leave()
+		if strings.Contains(string(body), "v1.9.0") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the list was never made anew")
+}

@@ -77,8 +77,9 @@
 // they are kept, with "no-cache". That a host denies that there is such a repository (404, 401, 403, 410) is its failure
 // too, if the module was served before. That there is no such version or branch is remembered for 10 seconds; failures
 // are not remembered. Callers who want the same at the same time share one fetch, which ends when the last of them has
-// gone. A handler fetches 32 answers at the same time, 16 from one host, and lets others wait for half a minute (503).
-// A request with the header "Disable-Module-Fetch: true" gets what is kept, or 404.
+// gone, unless there is an old answer that it is to replace. A handler fetches 32 answers at the same time, 16 from one
+// host, and lets others wait for half a minute (503). A request with the header "Disable-Module-Fetch: true" gets what is
+// kept, or 404.
 //
 // All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
 // alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 128 KiB, in temporary files (see

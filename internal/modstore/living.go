@@ -53,17 +53,18 @@ func (e entry) stale() *Content {
 	return c
 }
 
-// isPatient waits for as long as one should who has an old answer already.
+// isPatient waits for as long as one should who has an old answer already. Whoever goes before leaves the call to those who
+// come: if all had less time than the host needs, there would never be a newer one.
 func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-timer.C:
-		return false
 	case <-call.Done():
+		return true
+	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return true
+	return false
 }
 
 // old gives what is known of an answer that changes, from memory or from the backing; ok says whether there is a content,

@@ -60,7 +60,7 @@ func (s *slots) take(ctx context.Context, host string) (free func(), err error) 
 func (s *slots) queue(host string) (*waiter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) >= maxWaiting {
+	if len(s.waiting) >= maxWaiting && !s.isFree(host) {
 		return nil, &BusyError{host}
 	}
 	w := &waiter{host, make(chan struct{})}
@@ -96,6 +96,10 @@ func (s *slots) giveBack(host string) {
 	s.serve()
 }
 
+func (s *slots) isFree(host string) bool {
+	return s.taken < maxFetches && s.hosts[host] < maxHostFetches
+}
+
 // serve gives slots to those who wait, in turn; nobody waits for a host that is not his.
 func (s *slots) serve() {
 	if s.hosts == nil {
@@ -103,7 +107,7 @@ func (s *slots) serve() {
 	}
 	rest := s.waiting[:0]
 	for _, w := range s.waiting {
-		if s.taken < maxFetches && s.hosts[w.host] < maxHostFetches {
+		if s.isFree(w.host) {
 			s.taken++
 			s.hosts[w.host]++
 			close(w.turn)

@@ -145,7 +145,11 @@ func (b *Backing) putSum(ctx context.Context, a *answer, c *content) {
 // keep puts an answer that never changes where there is none yet, and gives what is there then: another process may have
 // been first, and a backend that overwrites must not do so to another handler of this one.
 func (b *Backing) keep(ctx context.Context, a *answer, made *content) (*content, error) {
-	defer b.locks.lock(a.name)()
+	unlock, err := b.locks.lock(ctx, a.name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	won, err := b.load(ctx, a)
 	switch {
 	case err == nil:
@@ -200,16 +204,16 @@ type keyed struct {
 }
 
 type keyedLock struct {
-	sync.Mutex
+	held  chan struct{} // has room for its holder
 	users int
 }
 
-// lock gives the function to unlock by.
-func (k *keyed) lock(name string) (unlock func()) {
+// lock gives the function to unlock by, unless ctx ends before: a backend may take for ever.
+func (k *keyed) lock(ctx context.Context, name string) (unlock func(), err error) {
 	k.mu.Lock()
 	l := k.locks[name]
 	if l == nil {
-		l = new(keyedLock)
+		l = &keyedLock{held: make(chan struct{}, 1)}
 		if k.locks == nil {
 			k.locks = make(map[string]*keyedLock)
 		}
@@ -217,13 +221,19 @@ func (k *keyed) lock(name string) (unlock func()) {
 	}
 	l.users++
 	k.mu.Unlock()
-	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, name)
-		}
+	select {
+	case l.held <- struct{}{}:
+		return func() { <-l.held; k.leave(name, l) }, nil
+	case <-ctx.Done():
+		k.leave(name, l)
+		return nil, ctx.Err()
+	}
+}
+
+func (k *keyed) leave(name string, l *keyedLock) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l.users--; l.users == 0 {
+		delete(k.locks, name)
 	}
 }

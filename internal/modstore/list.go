@@ -146,7 +146,11 @@ func sorted(versions []string) (*content, error) {
 // tag and its host are gone. It need not be all that there is to list, then.
 func (s *Store) enlist(ctx context.Context, m Module, version string) {
 	a := s.list(m)
-	defer s.lists.lock(a.name)()
+	unlock, err := s.lists.lock(ctx, a.name)
+	if err != nil {
+		return
+	}
+	defer unlock()
 	versions, ok, err := s.lastList(ctx, a)
 	if err != nil {
 		s.notStored(ctx, a, err)

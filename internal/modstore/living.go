@@ -98,7 +98,12 @@ func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
 		s.failed(ctx, a, err, began)
 		return nil, err
 	}
-	defer s.lists.lock(a.name)()
+	unlock, err := s.lists.lock(ctx, a.name)
+	if err != nil {
+		c.release()
+		return nil, err
+	}
+	defer unlock()
 	all := true
 	if a.join != nil {
 		if c, all, err = a.join(ctx, c); err != nil {

@@ -1,0 +1,129 @@
+package modstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/modrepo"
+	"example.com/vanity/internal/modstore"
+)
+
+// A list that is not there stays so for its time, though a version is served meanwhile.
+func TestVersionOfAbsentList(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	r.Run("print go.mod \"module x.test/new\\n\"\ncommit renamed\ntag v1.2.0\n")
+	synctest.Test(t, func(t *testing.T) {
+		for _, o := range []modstore.Options{{}, {Backing: modstore.NewBacking(newShelf())}} {
+			h := local(r)
+			c := newClient(t, h, o)
+			c.m.At = func(directory string) (*modrepo.Module, error) {
+				source := &modrepo.Source{Repo: h, Directory: directory, TagPrefix: "v"}
+				return source.Module(modPath, true)
+			}
+			wantError[*modrepo.Error](c, "/@v/list")
+			c.get("/@v/v1.0.0.info")
+			h.quiet(t, func() { wantError[*modrepo.Error](c, "/@v/list") })
+			time.Sleep(10 * time.Second)
+			h.fail(git.Broken)
+			c.want("/@v/list", "v1.0.0\n", true) // of what was served
+			c.want("/@v/list", "v1.0.0\n", true)
+			h.set(nil)
+			time.Sleep(5 * time.Second)
+			c.want("/@v/list", "v1.0.0\n", false)
+		}
+	})
+}
+
+// An absence that is over stands in nothing's way.
+func TestAfterAbsence(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, _ *gittest.Repo, h *host, c *client) {
+		h.fail(git.NoRepository)
+		wantError[*git.Error](c, "/@v/list")
+		time.Sleep(10 * time.Second)
+		h.set(nil)
+		c.get("/@v/v1.0.0.info")
+		h.fail(git.NoRepository)
+		wantError[*modstore.VanishedError](c, "/@v/v1.1.0.info")
+		c.want("/@v/list", "v1.0.0\n", true)
+		h.quiet(t, func() { c.want("/@v/list", "v1.0.0\n", true) })
+	})
+}
+
+// A version that lists leave out, because a go.mod was added to the ones before it, isn't in them for being served.
+func TestIncompatibleVersion(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	r.Run("rm go.mod\ncommit without\ntag v2.0.0\n")
+	c := newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond})
+	c.get("/@v/v2.0.0+incompatible.info")
+	c.get("/@v/v2.0.0+incompatible.zip")
+	c.want("/@v/list", list2, false)
+	c.get("/@v/v1.1.0.info")
+	c.want("/@v/list", list2, false)
+}
+
+// What was listed because nothing speaks against it stays, if it was served.
+func TestIncompatibleVersionIsDeleted(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, "write\ncommit one\ntag v1.0.0\ntag v2.0.0\n-- m.go --\npackage m\n")
+	c := newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond})
+	c.want("/@v/list", "v1.0.0\nv2.0.0+incompatible\n", false)
+	c.get("/@v/v2.0.0+incompatible.info")
+	r.Git("tag", "-d", "v2.0.0")
+	c.want("/@v/list", "v1.0.0\nv2.0.0+incompatible\n", false)
+}
+
+// While the store can't be read, nothing is taken out of the list that it has.
+func TestUnreadableList(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	listName := modPath + "/@v/list"
+	for _, unreadable := range []string{listName, modPath + "/@v/v1.0.0.info"} {
+		for _, first := range []string{"/@v/list", "/@v/v1.1.0.info"} {
+			synctest.Test(t, func(t *testing.T) {
+				r.Git("tag", "-f", "v1.0.0", "v1.1.0~")
+				s := newShelf()
+				h := local(r)
+				newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).get("/@v/v1.0.0.info")
+				r.Git("tag", "-d", "v1.0.0")
+				s.faults(func(name string) error {
+					if name == unreadable {
+						return errors.New("on purpose")
+					}
+					return nil
+				}, nil)
+				c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+				c.get(first)
+				if got := s.text(listName); !strings.HasPrefix(got, "v1.0.0\n") {
+					t.Errorf("%s, with %s unreadable: the stored list is %q", first, unreadable, got)
+				}
+				s.faults(nil, nil)
+				c.want("/@v/list", list2, false)
+				if got := s.text(listName); got != list2 {
+					t.Errorf("%s, with %s unreadable: the stored list is %q in the end", first, unreadable, got)
+				}
+			})
+		}
+	}
+}
+
+// Nor is it taken for certain that a repository was never served.
+func TestUnreadableStoreAndHiddenHost(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, _ *gittest.Repo, h *host, _ *client) {
+		s := newShelf()
+		s.faults(func(string) error { return errors.New("on purpose") }, nil)
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		h.fail(git.NoRepository)
+		wantError[*modstore.VanishedError](c, "/@v/list")
+		h.set(nil)
+		c.want("/@v/list", list2, false)
+	})
+}

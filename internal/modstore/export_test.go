@@ -1,0 +1,60 @@
+package modstore
+
+import (
+	"io"
+	"time"
+)
+
+// What parses stored bytes, for fuzzing.
+var (
+	ReadList  = readList
+	ReadInfo  = readInfo
+	WriteList = writeList
+	ParseSum  = parseSum
+	SumLine   = sumLine
+)
+
+// Ranks, from the one that goes first.
+const (
+	Bulk   = bulk
+	Common = common
+	Pins   = pins
+)
+
+// A Memory is a memory of texts: to fill a store's, or to have answers come in the wrong order, would take too much.
+type Memory struct{ m memory }
+
+func (m *Memory) Put(name, text string, r rank, made time.Time) {
+	c := newContent()
+	io.WriteString(c, text)
+	c.seal()
+	m.m.put(entry{name: name, rank: r, content: c, made: made})
+	c.release()
+}
+
+func (m *Memory) Get(name string) (text string, ok bool) {
+	e, ok := m.m.get(name)
+	if !ok {
+		return "", false
+	}
+	defer e.content.release()
+	data, _ := e.content.bytes()
+	return string(data), true
+}
+
+// Size is what is counted, and what there is.
+func (m *Memory) Size() (counted, is int64) {
+	for _, el := range m.m.entries {
+		is += el.Value.(entry).cost()
+	}
+	return m.m.size, is
+}
+
+// Rank is the rank of what a store holds.
+func (s *Store) Rank(name string) (r rank, ok bool) {
+	el := s.memory.entries[name]
+	if el == nil {
+		return 0, false
+	}
+	return el.Value.(entry).rank, true
+}

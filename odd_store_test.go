@@ -107,8 +107,8 @@ func noise(n int) []byte {
 
 // TestListOutlivesFailures checks that no failure of the store takes from the stored list what only that knows.
 func TestListOutlivesFailures(t *testing.T) {
-	const list = "go.acme.test/!tool/@v/list"
-	for _, failing := range []string{"/list", ".info"} {
+	const list = "go.acme.test/!tool/@v/list.served"
+	for _, failing := range []string{"/list.served", ".info"} {
 		for _, asked := range []string{"/@v/list", "/@v/v1.1.0.info"} {
 			if failing == ".info" && asked != "/@v/list" {
 				continue // 500

@@ -14,7 +14,8 @@ import (
 	"example.com/vanity/internal/gocmd"
 )
 
-// TestDirStoreIsGoproxy checks that what was served once is a GOPROXY of files.
+// TestDirStoreIsGoproxy checks that what was served once is a GOPROXY of files. What was only listed isn't there, and so not
+// in the list: the go command wants the go.mod of the highest version in it, whatever it is asked for.
 func TestDirStoreIsGoproxy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the go command")
@@ -22,21 +23,28 @@ func TestDirStoreIsGoproxy(t *testing.T) {
 	repo := gittest.New(t, acme)
 	dir := t.TempDir()
 	h := vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(vanity.DirStore(dir)))
-	g := gocmd.New(t)
-	g.Use(h, "")
-	want := g.Versions(toolPath)
-	first := g.Download(toolPath + "@v1.1.0")
-	g.Download(toolPath + "/v2@v2.0.0")
-
-	files := gocmd.New(t)
-	files.Setenv("GOPROXY", "file://"+filepath.ToSlash(dir))
-	if diff := cmp.Diff(want, files.Versions(toolPath)); diff != "" {
-		t.Errorf("versions (-served +stored):\n%s", diff)
+	served := gocmd.New(t)
+	served.Use(h, "")
+	served.Versions(toolPath) // 1.1.0 is the highest, and its go.mod is read for retractions
+	get(t, serve(t, h)+"/go.acme.test/!tool/@v/v1.2.0-rc.1.info")
+	for _, tt := range []struct {
+		version string
+		want    []string
+	}{
+		{toolPath + "@v1.0.0", []string{"v1.0.0", "v1.1.0", "v1.2.0-rc.1"}},
+		{toolPath + "/v2@v2.0.0", []string{"v2.0.0"}},
+	} {
+		first := served.Download(tt.version)
+		files := gocmd.New(t)
+		files.Setenv("GOPROXY", "file://"+filepath.ToSlash(dir))
+		path, _, _ := strings.Cut(tt.version, "@")
+		if diff := cmp.Diff(tt.want, files.Versions(path)); diff != "" {
+			t.Errorf("versions (-want +stored):\n%s", diff)
+		}
+		if d := files.Download(tt.version); d.Sum != first.Sum || d.GoModSum != first.GoModSum {
+			t.Errorf("stored %+v, served %+v", d, first)
+		}
 	}
-	if d := files.Download(toolPath + "@v1.1.0"); d.Sum != first.Sum || d.GoModSum != first.GoModSum {
-		t.Errorf("stored %+v, served %+v", d, first)
-	}
-	files.Download(toolPath + "/v2@v2.0.0")
 }
 
 // TestHostGone checks that what was served before is served when the host is down, or says that there is no such

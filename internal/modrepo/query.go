@@ -44,6 +44,19 @@ func (m *Module) Stat(ctx context.Context, query string) (*Info, error) {
 	return m.convert(ctx, rev, query)
 }
 
+// Restore makes the info that a version had when it was first asked for, from its commit.
+func (m *Module) Restore(ctx context.Context, version, commit string) (*Info, error) {
+	info := &Info{Version: version, Origin: &Origin{Hash: commit}}
+	r, err := m.at(ctx, info)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	rev := &revision{root: r}
+	info.Time, info.Origin = rev.time(), m.origin(rev)
+	return m.Own(info), nil
+}
+
 // head resolves the default branch.
 func (m *Module) head(ctx context.Context) (*Info, error) {
 	refs, tags, err := m.source.look(ctx, head)

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,16 +22,43 @@ type answer struct {
 	name  string
 	rank  rank
 	fixed bool   // it never changes
-	tie   string // the commit that it is made from; noTie where it says that itself
+	loose bool   // it has no checksum: others may write it, and what is in it is looked up one by one
+	tie   string // the commit that it is made from; empty where it says that itself
 	pin   *pin   // which must be stored before it; nil for none
 	of    Module
 
 	make func(ctx context.Context, w io.Writer) error
 	form func(r *io.SectionReader) error // says what is wrong with bytes that have no checksum
-	then func(ctx context.Context)       // after it was made for the first time; may be nil
 
-	// Join adds what only the store knows, if it isn't nil; all says whether it could be asked, and what it has may be replaced.
-	join func(ctx context.Context, made *content) (c *content, all bool, err error)
+	// What may be nil: restore makes what was made from a commit before, join adds what only the store knows and says
+	// whether that is all, then is called after it was made, or read for the first time.
+	restore func(ctx context.Context, commit string, w io.Writer) error
+	join    func(ctx context.Context, made *content) (c *content, all bool, err error)
+	then    func(ctx context.Context, c *content, made bool)
+}
+
+// again is the answer to be made where there was none, or where it was spoilt: then it must be what it was.
+func (a *answer) again(why error) *answer {
+	var spoilt *spoiltError
+	if a.restore == nil || !errors.As(why, &spoilt) || spoilt.tie == noTie {
+		return a
+	}
+	as := *a
+	as.make = func(ctx context.Context, w io.Writer) error { return a.restore(ctx, spoilt.tie, w) }
+	return &as
+}
+
+// tieOf is the commit to be written beside a content's checksum.
+func (a *answer) tieOf(c *content) string {
+	if a.rank == pins {
+		if p, err := readPin(a, c); err == nil {
+			return p.commit()
+		}
+	}
+	if a.tie == "" {
+		return noTie
+	}
+	return a.tie
 }
 
 func (a *answer) checkForm(c *content, r io.Reader) error {
@@ -67,11 +95,10 @@ func (s *Store) info(m Module, version string) *answer {
 
 // infoBy is info, found otherwise.
 func (s *Store) infoBy(m Module, version string, find func(context.Context) (*modrepo.Info, error)) *answer {
-	return &answer{
+	a := &answer{
 		name:  m.name(modproxy.Info, version),
 		rank:  pins,
 		fixed: true,
-		tie:   noTie,
 		of:    m,
 		make: func(ctx context.Context, w io.Writer) error {
 			info, err := find(ctx)
@@ -87,8 +114,18 @@ func (s *Store) infoBy(m Module, version string, find func(context.Context) (*mo
 			}
 			return err
 		},
-		then: func(ctx context.Context) { s.enlist(ctx, m, version) },
+		restore: func(ctx context.Context, commit string, w io.Writer) error {
+			return s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) error {
+				info, err := source.Restore(ctx, version, commit)
+				if err != nil {
+					return err
+				}
+				return json.NewEncoder(w).Encode(info)
+			})
+		},
 	}
+	a.then = func(ctx context.Context, c *content, made bool) { s.notePinned(ctx, a, version, c, made) }
+	return a
 }
 
 func readInfo(r io.Reader) (*modrepo.Info, error) {
@@ -100,7 +137,7 @@ func readInfo(r io.Reader) (*modrepo.Info, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("something follows the JSON object")
 	}
-	if info.Version != module.CanonicalVersion(info.Version) || info.Time.IsZero() {
+	if info.Version == "" || info.Version != module.CanonicalVersion(info.Version) || info.Time.IsZero() {
 		return nil, fmt.Errorf("it has no version or no time")
 	}
 	if info.Origin != nil && info.Origin.Hash != "" {
@@ -150,7 +187,7 @@ func (s *Store) find(ctx context.Context, m Module, req modproxy.Request) (*modr
 		return info, err
 	}
 	a := s.infoBy(m, info.Version, func(context.Context) (*modrepo.Info, error) { return own, nil })
-	c, err := s.get(ctx, a)
+	c, err := s.getPresent(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +196,10 @@ func (s *Store) find(ctx context.Context, m Module, req modproxy.Request) (*modr
 	if err != nil {
 		return nil, err
 	}
-	if p.commit() == info.Origin.Hash || p.commit() == noTie {
+	if p.commit() == info.Origin.Hash {
 		return info, nil
 	}
-	s.reportMoved(m, info.Version, p.commit(), info.Origin.Hash)
+	s.compare(m, p, info.Origin.Hash)
 	return &p.Info, nil
 }
 
@@ -178,8 +215,9 @@ func (s *Store) derived(m Module, req modproxy.Request, p *pin) *answer {
 		form:  checkGoMod,
 	}
 	write := (*modrepo.Module).WriteGoMod
+	a.then = func(ctx context.Context, _ *content, _ bool) { s.enlist(ctx, s.inventory(m), req.Version, true) }
 	if req.Kind == modproxy.Zip {
-		a.rank, write = bulk, (*modrepo.Module).Zip
+		a.rank, a.then, write = bulk, nil, (*modrepo.Module).Zip
 		a.form = func(r *io.SectionReader) error { return checkZip(r, m.Path, req.Version) }
 	}
 	a.make = func(ctx context.Context, w io.Writer) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +36,15 @@ func NewBacking(b Backend) *Backing { return &Backing{backend: b} }
 
 // errSpoilt says that an entry is not what was put there.
 var errSpoilt = errors.New("the stored file is spoilt")
+
+// A spoiltError is an errSpoilt of which is known what the entry was made from.
+type spoiltError struct{ name, tie string }
+
+func (e *spoiltError) Error() string {
+	return e.name + " has not the checksum that it was stored with"
+}
+
+func (e *spoiltError) Is(target error) bool { return target == errSpoilt }
 
 // A ReadError is a failure of the backend to say what it has. It is no absence, whatever is wrapped.
 type ReadError struct {
@@ -89,57 +99,105 @@ func (b *Backing) has(ctx context.Context, name string) bool {
 	return true
 }
 
-// verify compares an entry with its checksum. Without one, as when the writer was killed, its form must do.
+// verify compares an entry with its checksums. Without one, as when the writer was killed, its form must do.
 func (b *Backing) verify(ctx context.Context, a *answer, c *content, r io.Reader) error {
-	if !a.fixed {
-		return a.checkForm(c, r)
+	if a.loose {
+		return nil
 	}
-	sum, tie, ok := b.sum(ctx, a.name)
-	if !ok {
+	sums, err := b.sums(ctx, a.name)
+	if errors.Is(err, fs.ErrNotExist) {
 		if err := a.checkForm(c, r); err != nil {
 			return err
 		}
-		b.putSum(ctx, a, c)
+		if a.fixed {
+			_ = b.putSums(ctx, a, c, nil) // else to be tried again
+		}
 		return nil
 	}
-	if sum != c.sum {
-		return fmt.Errorf("%w: %s has not the checksum that it was stored with", errSpoilt, a.name)
+	if err != nil {
+		return err
 	}
-	if tie != a.tie {
-		return fmt.Errorf("%w: %s is of commit %s, and the version's info of %s", errSpoilt, a.name, tie, a.tie)
+	i := slices.IndexFunc(sums, func(s sum) bool { return s.hash == c.sum })
+	if i < 0 {
+		return &spoiltError{a.name, sums[0].tie}
+	}
+	if a.tie != "" && sums[i].tie != a.tie {
+		return fmt.Errorf("%w: %s is of commit %s, and the version's info of %s", errSpoilt, a.name, sums[i].tie, a.tie)
 	}
 	return nil
 }
 
-// The checksum of an entry has the entry's name with a suffix. It is a line of the SHA-256 hash and the commit that the
-// entry was made from, "-" for an info, which itself says that.
+// A sum is a checksum: the SHA-256 hash of an entry, and the commit that it was made from.
+type sum struct{ hash, tie string }
+
+func (s sum) String() string { return s.hash + " " + s.tie + "\n" }
+
+// The checksums of an entry have its name with a suffix. One that never changes has one, and it is written after the entry.
+// Another has that of what it is to be, written before it, and some of what it was: the two can't be changed at once, and
+// other processes may be at it.
 const (
 	sumSuffix = ".sum"
-	noTie     = "-"
+	noTie     = "-" // instead of a commit
+	maxSums   = 8
 )
 
-// sum gives an entry's checksum, if there is one that can be read.
-func (b *Backing) sum(ctx context.Context, name string) (sum, tie string, ok bool) {
-	c, err := b.read(ctx, name+sumSuffix, false, func(*content, io.Reader) error { return nil })
+// sums gives an entry's checksums, at least one. Malformed ones are fs.ErrNotExist.
+func (b *Backing) sums(ctx context.Context, name string) ([]sum, error) {
+	name += sumSuffix
+	c, err := b.read(ctx, name, false, func(*content, io.Reader) error { return nil })
 	if err != nil {
-		return "", "", false
+		return nil, err
 	}
 	defer c.release()
 	data, err := c.bytes()
-	fields := strings.Fields(string(data))
-	if err != nil || len(fields) != 2 || string(data) != sumLine(fields[0], fields[1]) || !isSum(fields[0]) {
-		return "", "", false
+	if err != nil {
+		return nil, readError(ctx, name, err)
 	}
-	return fields[0], fields[1], true
+	return parseSums(string(data))
 }
 
-func sumLine(sum, tie string) string { return sum + " " + tie + "\n" }
+// parseSums reads what String writes.
+func parseSums(text string) (sums []sum, err error) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 || len(fields[0]) != 64 || strings.Trim(fields[0], "0123456789abcdef") != "" {
+			return nil, fs.ErrNotExist
+		}
+		s := sum{fields[0], fields[1]}
+		if s.String() != line {
+			return nil, fs.ErrNotExist
+		}
+		sums = append(sums, s)
+	}
+	if len(sums) == 0 || len(sums) > maxSums {
+		return nil, fs.ErrNotExist
+	}
+	return sums, nil
+}
 
-func isSum(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
+// putSums writes the checksum of a content, and others after it.
+func (b *Backing) putSums(ctx context.Context, a *answer, c *content, others []sum) error {
+	var text strings.Builder
+	for _, s := range append([]sum{{c.sum, a.tieOf(c)}}, others...) {
+		text.WriteString(s.String())
+	}
+	return b.backend.Put(ctx, a.name+sumSuffix, strings.NewReader(text.String()))
+}
 
-// putSum writes a checksum. That it could not be written is no harm: it will be tried again.
-func (b *Backing) putSum(ctx context.Context, a *answer, c *content) {
-	_ = b.backend.Put(ctx, a.name+sumSuffix, strings.NewReader(sumLine(c.sum, a.tie)))
+// replace puts an answer that changes.
+func (b *Backing) replace(ctx context.Context, a *answer, c *content) error {
+	if a.loose {
+		return b.put(ctx, a.name, c)
+	}
+	others, err := b.sums(ctx, a.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(s sum) bool { return s.hash == c.sum })
+	if err := b.putSums(ctx, a, c, others[:min(len(others), maxSums-1)]); err != nil {
+		return err
+	}
+	return b.put(ctx, a.name, c)
 }
 
 // keep puts an answer that never changes where there is none yet, and gives what is there then: another process may have
@@ -166,22 +224,24 @@ func (b *Backing) keep(ctx context.Context, a *answer, made *content) (*content,
 	}
 	return b.read(ctx, a.name, true, func(c *content, r io.Reader) error {
 		if c.sum != made.sum {
-			if err := a.checkForm(c, r); err != nil {
-				return err
-			}
+			return b.verify(ctx, a, c, r)
 		}
-		b.putSum(ctx, a, c)
+		_ = b.putSums(ctx, a, c, nil) // without it there is less to go by, and who reads it next tries again
 		return nil
 	})
 }
 
-// remove takes away an entry and its checksum, if the backend can.
+// remove takes away an entry and its checksum, if the backend can. The checksum goes last: as long as the spoilt entry is
+// there, nothing else tells that it is spoilt.
 func (b *Backing) remove(ctx context.Context, name string) error {
 	r, ok := b.backend.(remover)
 	if !ok {
 		return nil
 	}
-	return errors.Join(r.Remove(ctx, name+sumSuffix), r.Remove(ctx, name))
+	if err := r.Remove(ctx, name); err != nil {
+		return err
+	}
+	return r.Remove(ctx, name+sumSuffix)
 }
 
 func (b *Backing) put(ctx context.Context, name string, c *content) error {

@@ -56,6 +56,19 @@ func (c *content) seal() error {
 
 func (c *content) hold() { c.users.Add(1) }
 
+// holdUsed is hold for who has no hold on it: false if there are no users any more.
+func (c *content) holdUsed() bool {
+	for {
+		n := c.users.Load()
+		if n == 0 {
+			return false
+		}
+		if c.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 func (c *content) release() {
 	if c.users.Add(-1) == 0 {
 		c.spool.Close()
@@ -89,7 +102,7 @@ type Content struct {
 // Sum is the SHA-256 hash of the bytes, in hexadecimal.
 func (c *Content) Sum() string { return c.sum }
 
-// Close lets go of the bytes. Reading after it fails; closing again does nothing.
+// Close lets go of the bytes. Reading after it fails.
 func (c *Content) Close() error { return c.close() }
 
 // A reader is one user of a content. It may be closed while it reads: [http.ServeContent] leaves a goroutine that does

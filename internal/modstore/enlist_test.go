@@ -84,14 +84,16 @@ func TestIncompatibleVersionIsDeleted(t *testing.T) {
 func TestUnreadableList(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t, twoVersions)
-	listName := modPath + "/@v/list"
+	listName := servedName
 	for _, unreadable := range []string{listName, modPath + "/@v/v1.0.0.info"} {
 		for _, first := range []string{"/@v/list", "/@v/v1.1.0.info"} {
 			synctest.Test(t, func(t *testing.T) {
 				r.Git("tag", "-f", "v1.0.0", "v1.1.0~")
 				s := newShelf()
 				h := local(r)
-				newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).get("/@v/v1.0.0.info")
+				before := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+				before.get("/@v/v1.0.0.info")
+				before.get("/@v/list")
 				r.Git("tag", "-d", "v1.0.0")
 				s.faults(func(name string) error {
 					if name == unreadable {

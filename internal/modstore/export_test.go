@@ -10,9 +10,16 @@ var (
 	ReadList  = readList
 	ReadInfo  = readInfo
 	WriteList = writeList
-	ParseSum  = parseSum
-	SumLine   = sumLine
 )
+
+// ParseSums reads and writes checksums.
+func ParseSums(text string) (again string, err error) {
+	sums, err := parseSums(text)
+	for _, s := range sums {
+		again += s.String()
+	}
+	return again, err
+}
 
 // Ranks, from the one that goes first.
 const (

@@ -38,15 +38,8 @@ func (s *Store) open(ctx context.Context, a *answer, c *content) (*Content, bool
 
 // get gives an answer that never changes from memory, from the backing, or made now. It must be released.
 func (s *Store) get(ctx context.Context, a *answer) (*content, error) {
-	if e, ok := s.memory.get(a.name); ok {
-		switch {
-		case e.content == nil && time.Now().Before(e.retry):
-			return nil, e.absence
-		case e.content != nil && e.tie == a.tie:
-			return e.content, nil
-		case e.content != nil:
-			e.content.release()
-		}
+	if c, err := s.recall(a); c != nil || err != nil {
+		return c, err
 	}
 	if !a.of.StoredOnly {
 		return s.flights.Do(ctx, a.name+" "+a.tie, func(ctx context.Context) (*content, error) { return s.obtain(ctx, a) })
@@ -58,12 +51,53 @@ func (s *Store) get(ctx context.Context, a *answer) (*content, error) {
 	return c, err
 }
 
-// pinTimeout is the time to store a pin in. Whoever asked for it may have gone: the next one gets it from memory.
-const pinTimeout = time.Minute
+// getPresent is get for what is known to be there: nobody who asked for it too early makes it absent, be it that this is
+// remembered or that his run is still under way.
+func (s *Store) getPresent(ctx context.Context, a *answer) (c *content, err error) {
+	const tries = 3
+	for range tries {
+		s.memory.forget(a.name, nil)
+		if c, err = s.get(ctx, a); !isAbsent(err) {
+			break
+		}
+	}
+	return c, err
+}
 
-// obtain gives an answer from the backing, or makes it. A pin that might be there must not be made anew.
+// recall gives an answer that never changes, or why there is none, if either is remembered, and there is nothing to be done
+// about it.
+func (s *Store) recall(a *answer) (*content, error) {
+	e, _ := s.memory.get(a.name)
+	switch {
+	case e.content == nil && time.Now().Before(e.retry):
+		return nil, e.absence
+	case e.content == nil:
+		return nil, nil
+	case e.tie == a.tie && (a.of.StoredOnly || !s.isToKeep(e)):
+		return e.content, nil
+	}
+	e.content.release()
+	return nil, nil
+}
+
+// isToKeep reports whether an answer could not be left to the backing, and that is to be tried again.
+func (s *Store) isToKeep(e entry) bool {
+	return s.Backing != nil && !e.content.kept && !time.Now().Before(e.retry)
+}
+
+// obtain gives an answer from memory, if another run has made it since the caller looked, from the backing, or made now. A
+// pin that might be there must not be made anew.
 func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
+	if e, ok := s.memory.get(a.name); ok && e.content != nil {
+		if e.tie == a.tie {
+			return s.settle(ctx, a, e.content), nil
+		}
+		e.content.release()
+	}
 	c, err := s.load(ctx, a)
+	if err == nil && a.then != nil {
+		a.then(ctx, c, false)
+	}
 	if err == nil || ctx.Err() != nil || isReadError(err) && a.rank == pins {
 		return c, err
 	}
@@ -71,22 +105,30 @@ func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
 		s.trouble.report(s.Log(), "vanity: a stored file can't be used, and is made anew", err)
 	}
 	began := time.Now()
-	made, err := s.produce(ctx, a)
+	made, err := s.produce(ctx, a.again(err))
 	if err != nil {
 		s.noteAbsence(ctx, a, err, began)
 		return nil, err
 	}
+	return s.settle(ctx, a, made), nil
+}
+
+// pinTimeout is the time to store a pin in. Whoever asked for it may have gone: the next one gets it from memory.
+const pinTimeout = time.Minute
+
+// settle leaves an answer that was made to the backing, if it can, and to the memory, and gives what holds then.
+func (s *Store) settle(ctx context.Context, a *answer, made *content) *content {
 	if a.rank == pins {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), pinTimeout)
 		defer cancel()
 	}
-	c = s.keep(ctx, a, made)
+	c := s.keep(ctx, a, made)
 	s.remember(a, c)
 	if a.then != nil {
-		a.then(ctx)
+		a.then(ctx, c, true)
 	}
-	return c, nil
+	return c
 }
 
 func isReadError(err error) bool {
@@ -107,7 +149,11 @@ func (s *Store) load(ctx context.Context, a *answer) (*content, error) {
 }
 
 func (s *Store) remember(a *answer, c *content) {
-	s.memory.put(entry{name: a.name, rank: a.rank, tie: a.tie, content: c, made: time.Now()})
+	e := entry{name: a.name, rank: a.rank, tie: a.tie, content: c, made: time.Now()}
+	if !c.kept {
+		e.retry = e.made.Add(min(backOff, s.Fresh))
+	}
+	s.memory.put(e)
 }
 
 // noteAbsence remembers for a while what isn't there. What a host hides that it showed before is its failure.
@@ -135,7 +181,7 @@ func (s *Store) produce(ctx context.Context, a *answer) (*content, error) {
 
 // keep leaves an answer to the backing, if it can, and gives what is there then.
 func (s *Store) keep(ctx context.Context, a *answer, made *content) *content {
-	if s.Backing == nil || a.pin != nil && !s.isPinned(ctx, a.pin) {
+	if s.Backing == nil || made.kept || a.pin != nil && !s.isPinned(ctx, a.pin) {
 		return made
 	}
 	won, err := s.Backing.keep(ctx, a, made)

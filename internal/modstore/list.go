@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
@@ -18,9 +19,15 @@ import (
 	"example.com/vanity/internal/modrepo"
 )
 
-// list is the list of versions.
+// There are two lists of a module's versions. The one that is served is that of the tags, with the versions that were
+// listed before and are stored, though their tags are gone. The one that is stored under the protocol's name is that of the
+// versions whose go.mod is stored, as the go command has it in its own cache (modfetch/cache.go, rewriteVersionList): it
+// must find the highest version there, if that is a GOPROXY of files.
+const servedSuffix = ".served"
+
+// list is the list of versions that is served.
 func (s *Store) list(m Module) *answer {
-	a := &answer{name: m.name(modproxy.List, ""), rank: common, of: m}
+	a := &answer{name: m.name(modproxy.List, "") + servedSuffix, rank: common, of: m}
 	isTagged := func(string) bool { return false }
 	a.make = func(ctx context.Context, w io.Writer) error {
 		var list []modrepo.Tagged
@@ -32,7 +39,7 @@ func (s *Store) list(m Module) *answer {
 			return err
 		})
 		if err != nil {
-			if was, _ := s.listed(ctx, a, nil); !isAbsent(err) || len(was) == 0 {
+			if was, _ := s.untagged(ctx, m, nil); !isAbsent(err) || len(was) == 0 {
 				return err
 			}
 		}
@@ -53,7 +60,7 @@ func (s *Store) list(m Module) *answer {
 		if err != nil {
 			return nil, false, err
 		}
-		was, all := s.listed(ctx, a, is)
+		was, all := s.untagged(ctx, m, is)
 		was = slices.DeleteFunc(was, isTagged) // it is not for want of a tag that they are no longer listed
 		c, err = sorted(append(is, was...))
 		return c, all, err
@@ -61,25 +68,36 @@ func (s *Store) list(m Module) *answer {
 	return a
 }
 
-// listed gives the versions that were listed before and are stored, but for some: their tags are gone. It says whether that
+// inventory is the list of the versions that are stored. It is not served as it is.
+func (s *Store) inventory(m Module) *answer {
+	return &answer{name: m.name(modproxy.List, ""), rank: common, of: m, loose: true}
+}
+
+// untagged gives the versions that are in one of the lists, but for some, and whose infos are stored. It says whether that
 // is all, the backing not having failed.
-func (s *Store) listed(ctx context.Context, a *answer, but []string) (versions []string, all bool) {
-	was, _, err := s.lastList(ctx, a)
+func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions []string, all bool) {
+	all = true
+	for _, a := range []*answer{s.list(m), s.inventory(m)} {
+		was, _, err := s.lastList(ctx, a)
+		all = all && err == nil
+		versions = append(versions, was...)
+	}
 	known := make(map[string]bool, len(but))
 	for _, v := range but {
 		known[v] = true
 	}
-	versions = slices.DeleteFunc(was, func(v string) bool {
-		return known[v] || !s.has(ctx, a.of.name(modproxy.Info, v))
-	})
-	return versions, err == nil
+	return slices.DeleteFunc(versions, func(v string) bool {
+		skip := known[v] || !s.has(ctx, m.name(modproxy.Info, v))
+		known[v] = true
+		return skip
+	}), all
 }
 
-// lastList gives what was listed last: by this process, and by others that have the same backing. Without a backing, ok
-// says whether there was a list; with one, whether that has one. If the backing can't say, it is an error.
+// lastList gives the versions in a list: that in memory, and that of the backing, which other processes may have changed.
+// Ok says whether the latter is there, or the former if there is no backing. If the backing can't say, it is an error.
 func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool, err error) {
-	if e, known := s.memory.get(a.name); known && e.content != nil {
-		versions, _ = readList(e.content.spool.Reader())
+	if e, _ := s.memory.get(a.name); e.content != nil {
+		versions = lines(e.content)
 		e.content.release()
 		ok = true
 	}
@@ -94,8 +112,101 @@ func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok 
 		return versions, false, err
 	}
 	defer c.release()
-	stored, _ := readList(c.spool.Reader())
-	return append(versions, stored...), true, nil
+	return append(versions, lines(c)...), true, nil
+}
+
+// lines gives what can be read of a list, whoever wrote it.
+func lines(c *content) (versions []string) {
+	data, _ := c.bytes()
+	for line := range strings.Lines(string(data)) {
+		if v := strings.TrimSpace(line); v != "" && v == module.CanonicalVersion(v) {
+			versions = append(versions, v)
+		}
+	}
+	return versions
+}
+
+// notePinned adds a version whose info is stored to the lists. The go.mod goes with it, which is at hand when the info is
+// made: the go command wants both of each version that it finds in the inventory.
+func (s *Store) notePinned(ctx context.Context, a *answer, version string, c *content, made bool) {
+	s.enlist(ctx, s.list(a.of), version, false)
+	if s.Backing == nil {
+		s.enlist(ctx, s.inventory(a.of), version, true)
+		return
+	}
+	p, err := readPin(a, c)
+	if err != nil || !c.kept {
+		return
+	}
+	goMod := s.derived(a.of, modproxy.Request{Path: a.of.Path, Kind: modproxy.Mod, Version: version}, p)
+	if !made && !s.has(ctx, goMod.name) {
+		s.enlist(ctx, s.inventory(a.of), "", true) // by which is known that the module was served before
+		return
+	}
+	if c, err := s.get(ctx, goMod); err == nil {
+		c.release()
+	}
+}
+
+// enlist adds a version to a list that doesn't have it; where there is no list, one may have to be made.
+func (s *Store) enlist(ctx context.Context, a *answer, version string, create bool) {
+	if module.IsPseudoVersion(version) || strings.HasSuffix(version, "+incompatible") {
+		version = "" // they are not listed, or not always
+	}
+	unlock, err := s.lists.lock(ctx, a.name)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	versions, ok, err := s.lastList(ctx, a)
+	if err != nil {
+		s.notStored(ctx, a, err)
+		return
+	}
+	there := ok || len(versions) > 0
+	if !there && !create || ok && (version == "" || slices.Contains(versions, version)) {
+		return
+	}
+	if version != "" {
+		versions = append(versions, version)
+	}
+	c, err := sorted(versions)
+	if err != nil {
+		return
+	}
+	defer c.release()
+	s.relist(ctx, a, c)
+}
+
+// relist puts a list in the place of another, without a claim that it is newer.
+func (s *Store) relist(ctx context.Context, a *answer, c *content) {
+	s.replace(ctx, a, c)
+	e, _ := s.memory.get(a.name)
+	if e.content != nil {
+		e.content.release()
+	} else {
+		e = entry{serves: true} // that there was nothing to list was true then, not now
+		s.memory.forget(a.name, nil)
+	}
+	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: e.made, retry: e.retry, serves: e.serves})
+}
+
+// stored is the list of what is stored, for when no other can be had. It is that which is served then, for a while.
+func (s *Store) stored(ctx context.Context, m Module) (*Content, bool) {
+	versions, _ := s.untagged(ctx, m, nil)
+	if len(versions) == 0 {
+		return nil, false
+	}
+	c, err := sorted(versions)
+	if err != nil {
+		return nil, false
+	}
+	defer c.release()
+	e := entry{name: s.list(m).name, rank: common, content: c, serves: true, retry: time.Now().Add(min(backOff, s.Fresh))}
+	if !m.StoredOnly {
+		s.memory.put(e)
+	}
+	return e.stale(), true
 }
 
 func writeList(w io.Writer, versions []string) error {
@@ -140,40 +251,4 @@ func sorted(versions []string) (*content, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// enlist adds a version that is stored to the stored list, if that doesn't have it, so that it can be found there when its
-// tag and its host are gone. It need not be all that there is to list, then.
-func (s *Store) enlist(ctx context.Context, m Module, version string) {
-	a := s.list(m)
-	unlock, err := s.lists.lock(ctx, a.name)
-	if err != nil {
-		return
-	}
-	defer unlock()
-	versions, ok, err := s.lastList(ctx, a)
-	if err != nil {
-		s.notStored(ctx, a, err)
-		return
-	}
-	tagged := !module.IsPseudoVersion(version) && !strings.HasSuffix(version, "+incompatible") // which may have to be hidden
-	if ok && (!tagged || slices.Contains(versions, version)) {
-		return
-	}
-	if tagged {
-		versions = append(versions, version)
-	}
-	c, err := sorted(versions)
-	if err != nil {
-		return
-	}
-	defer c.release()
-	s.replace(ctx, a, c)
-	e, _ := s.memory.get(a.name)
-	if e.content == nil { // that there was nothing to list was fresh, not what is now
-		e = entry{}
-	} else {
-		e.content.release()
-	}
-	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: e.made, retry: e.retry, serves: e.serves})
 }

@@ -12,13 +12,14 @@ import (
 // living gives an answer that changes: the one that is there while it is fresh. Then one caller makes it anew, while the
 // others get the old one; so does he if the host fails.
 func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
-	e, ok := s.old(ctx, a)
+	e := s.old(ctx, a)
+	ok := e.content != nil
 	if ok {
 		defer e.content.release()
 	}
 	now := time.Now()
 	switch {
-	case e.absence != nil && now.Before(e.retry):
+	case !ok && now.Before(e.retry):
 		return nil, e.absence
 	case ok && now.Sub(e.made) < s.Fresh:
 		return e.content.open(), nil
@@ -67,27 +68,24 @@ func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
 	return false
 }
 
-// old gives what is known of an answer that changes, from memory or from the backing; ok says whether there is a content,
-// to be released. How old one from the backing is isn't known, nor whether a list is all that there was to list. If it was
-// found to be gone since, it is only for the time when the host fails.
-func (s *Store) old(ctx context.Context, a *answer) (e entry, ok bool) {
+// old gives what is known of an answer that changes, from memory or from the backing: a content, to be released, or an
+// absence, or neither. How old a content from the backing is isn't known. If it was found to be gone since, it is only for
+// the time when the host fails.
+func (s *Store) old(ctx context.Context, a *answer) entry {
 	e, known := s.memory.get(a.name)
-	if known && (e.content != nil || time.Now().Before(e.retry)) {
-		return e, e.content != nil
-	}
-	if s.Backing == nil {
-		return entry{}, false
+	if known && (e.content != nil || time.Now().Before(e.retry)) || s.Backing == nil {
+		return e
 	}
 	c, err := s.flights.Do(ctx, "old "+a.name, func(ctx context.Context) (*content, error) { return s.Backing.load(ctx, a) })
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
 			s.trouble.report(s.Log(), "vanity: a stored file can't be used, and is made anew", err)
 		}
-		return entry{}, false
+		return entry{}
 	}
-	e = entry{name: a.name, rank: a.rank, content: c, serves: a.join == nil && !known}
+	e = entry{name: a.name, rank: a.rank, content: c, serves: !known}
 	s.memory.put(e)
-	return e, true
+	return e
 }
 
 // refresh makes an answer that changes anew.
@@ -128,7 +126,7 @@ func (s *Store) failed(ctx context.Context, a *answer, err error, began time.Tim
 	}
 	e.content.release()
 	s.memory.postpone(a.name, time.Now().Add(min(backOff, s.Fresh)))
-	s.Log().WarnContext(ctx, "vanity: the git host failed; an old answer is served", "name", a.name, "err", err)
+	s.Log().WarnContext(ctx, "vanity: no new answer could be had; the old one is served", "name", a.name, "err", err)
 }
 
 // replace leaves an answer that changes to the backing, unless that has it already.
@@ -136,14 +134,14 @@ func (s *Store) replace(ctx context.Context, a *answer, c *content) {
 	if s.Backing == nil {
 		return
 	}
-	if e, ok := s.memory.get(a.name); ok && e.content != nil {
+	if e, _ := s.memory.get(a.name); e.content != nil {
 		defer e.content.release()
 		if e.content.kept && e.content.sum == c.sum {
 			c.kept = true
 			return
 		}
 	}
-	if err := s.Backing.put(ctx, a.name, c); err != nil {
+	if err := s.Backing.replace(ctx, a, c); err != nil {
 		s.notStored(ctx, a, err)
 		return
 	}

@@ -30,6 +30,7 @@ type memory struct {
 	entries map[string]*list.Element // of entry
 	recent  [ranks]list.List         // the front was used last
 	size    int64
+	lent    map[string]entry // what is too large to be kept, and in use
 }
 
 // An entry is what is known of a name: a content, or why there is none.
@@ -58,7 +59,11 @@ func (m *memory) get(name string) (entry, bool) {
 	defer m.mu.Unlock()
 	el := m.entries[name]
 	if el == nil {
-		return entry{}, false
+		e, ok := m.lent[name]
+		if ok = ok && e.content.holdUsed(); !ok {
+			return entry{}, false
+		}
+		return e, true
 	}
 	e := el.Value.(entry)
 	m.recent[e.rank].MoveToFront(el)
@@ -68,17 +73,31 @@ func (m *memory) get(name string) (entry, bool) {
 	return e, true
 }
 
-// put puts an entry in the place of an older one, unless that was made later and says something still.
+// outlasts reports whether an entry stays although another one comes: it is newer, and says something still; or it is a
+// pin, and the other one is not the store's.
+func (e entry) outlasts(other entry) bool {
+	switch {
+	case e.content == nil:
+		return e.made.After(other.made) && time.Now().Before(e.retry)
+	case e.rank == pins:
+		return e.content != other.content && (other.content == nil || e.content.kept || !other.content.kept)
+	}
+	return e.made.After(other.made)
+}
+
+// put puts an entry in the place of an older one, unless that outlasts it. What is too large stays only as long as it has
+// other users, so that slow readers of the same thing don't have it made for each of them.
 func (m *memory) put(e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old := m.entries[e.name]; old != nil {
-		if old := old.Value.(entry); old.made.After(e.made) && (old.content != nil || time.Now().Before(old.retry)) {
+	if el := m.entries[e.name]; el != nil {
+		if el.Value.(entry).outlasts(e) {
 			return
 		}
-		m.drop(old)
+		m.drop(el)
 	}
 	if e.cost() > maxEntry {
+		m.lend(e)
 		return
 	}
 	if e.content != nil {
@@ -110,7 +129,20 @@ func (m *memory) postpone(name string, until time.Time) {
 	}
 }
 
-// forget drops an entry that has this content.
+// lend notes what is in use. What is in use no longer goes.
+func (m *memory) lend(e entry) {
+	for name, e := range m.lent {
+		if e.content.users.Load() == 0 {
+			delete(m.lent, name)
+		}
+	}
+	if m.lent == nil {
+		m.lent = make(map[string]entry)
+	}
+	m.lent[e.name] = e
+}
+
+// forget drops an entry that has this content; nil stands for an absence.
 func (m *memory) forget(name string, c *content) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -96,7 +96,13 @@ func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Cont
 	}
 	switch {
 	case req.Kind == modproxy.List:
-		return s.living(ctx, s.list(m))
+		c, err := s.living(ctx, s.list(m))
+		if err != nil && !isAbsent(err) && ctx.Err() == nil {
+			if c, ok := s.stored(ctx, m); ok {
+				return c, nil
+			}
+		}
+		return c, err
 	case isQuery(req):
 		return s.living(ctx, s.query(m, req))
 	case req.Kind == modproxy.Info:
@@ -206,8 +212,10 @@ func (s *Store) isKnown(ctx context.Context, m Module) bool {
 		base.Path = prefix
 	}
 	for _, m := range []Module{m, base} {
-		if s.has(ctx, m.name(modproxy.List, "")) || s.has(ctx, m.name(modproxy.Latest, "")) {
-			return true
+		for _, name := range []string{m.name(modproxy.List, ""), s.list(m).name, m.name(modproxy.Latest, "")} {
+			if s.has(ctx, name) {
+				return true
+			}
 		}
 	}
 	return false

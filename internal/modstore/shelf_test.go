@@ -138,7 +138,7 @@ func (s *shelf) count(name string) (n int) {
 	return n
 }
 
-// checkSums wants a checksum beside each entry that never changes, and beside no other.
+// checkSums wants a checksum beside each entry, but for the inventory.
 func (s *shelf) checkSums(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
@@ -149,16 +149,16 @@ func (s *shelf) checkSums(t *testing.T) {
 		if strings.HasSuffix(name, ".sum") {
 			continue
 		}
-		if ok != keepsFirst(name) {
+		if ok != !strings.HasSuffix(name, "/@v/list") {
 			t.Errorf("%s has a checksum: %v", name, ok)
 		}
 		tie := "-"
-		if !strings.HasSuffix(name, ".info") {
+		if keepsFirst(name) {
 			info := s.entries[name[:strings.LastIndexByte(name, '.')]+".info"]
 			_, rest, _ := strings.Cut(info, `"Hash":"`)
 			tie, _, _ = strings.Cut(rest, `"`)
 		}
-		if want := fmt.Sprintf("%x %s\n", sha256.Sum256([]byte(text)), tie); ok && sum != want {
+		if want := fmt.Sprintf("%x %s\n", sha256.Sum256([]byte(text)), tie); ok && !strings.Contains(sum, want) {
 			t.Errorf("checksum of %s: %q, want %q", name, sum, want)
 		}
 		if ok {

@@ -40,10 +40,17 @@ func (s *Store) watch(ctx context.Context, m Module, list []modrepo.Tagged) {
 		if e.content == nil {
 			continue
 		}
-		if p, err := readPin(nil, e.content); err == nil && p.commit() != t.Commit && p.commit() != noTie {
-			s.reportMoved(m, t.Version, p.commit(), t.Commit)
+		if p, err := readPin(nil, e.content); err == nil {
+			s.compare(m, p, t.Commit)
 		}
 		e.content.release()
+	}
+}
+
+// compare reports that a pinned version's tag leads elsewhere, if it does.
+func (s *Store) compare(m Module, p *pin, commit string) {
+	if p.commit() != commit && p.commit() != noTie {
+		s.reportMoved(m, p.Version, p.commit(), commit)
 	}
 }
 

@@ -86,7 +86,8 @@ type Store interface {
 //
 // A version's info is stored before anything else of it, and its go.mod and zip are made from the commit that the info
 // names. So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, VERSION being
-// canonical (see [module.CanonicalVersion]), and ignore a later Put without an error; all other contents are to be replaced.
+// canonical (see [module.CanonicalVersion]), and ignore a later Put without an error; all other contents are to be
+// replaced.
 // With one that replaces all of them, as goproxy's Cachers do, a version is sure to stay what it was first only as long as
 // one process at a time uses the store, all of its handlers by the same option. A store that keeps the first should have a
 // method
@@ -95,12 +96,15 @@ type Store interface {
 //
 // by which an entry that is found to be spoilt is taken away before it is put again: what is stored has its checksum
 // beside it (NAME.sum), and is compared with that before it is served, files once an hour or when they have changed.
+// What was stored by others, without a checksum, is served if it has the form, and gets one.
 //
-// Names begin with the module path for [Goproxy] with Config.Module set: MODULE/@v/list, MODULE/@latest,
-// MODULE/@v/VERSION.info and so on, in the protocol's escaped form; two handlers with the same Module and the same store
-// are taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or "goproxy/HASH/" stands before them,
-// HASH being that of the whole Config. One option may be given to several handlers. What can't be stored is served all the
-// same, and logged. Handlers that serve no modules ([Meta]) ignore it.
+// Names begin with the module path for [Goproxy] with Config.Module set: MODULE/@latest, MODULE/@v/VERSION.info and so on,
+// in the protocol's escaped form. Handlers with one store whose Modules are the same, or differ in the major version, are
+// taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or "goproxy/HASH/" stands before them, HASH
+// being that of the whole Config: who leaves Gosub open to strangers lets them fill the store. MODULE/@v/list has the
+// versions whose go.mod is stored, and MODULE/@v/list.served the list that was served last. One option may be given to
+// several handlers. What can't be stored is served all the same, and logged; it is tried again. Handlers that serve no
+// modules ([Meta]) ignore it.
 func WithStore(store Store) Option {
 	if store == nil {
 		return func(o *options) { o.backing = nil }
@@ -111,10 +115,10 @@ func WithStore(store Store) Option {
 
 // DirStore is a store in a directory, which is made when it is first needed. Any number of processes may share it, over
 // NFS too: the first to put a version's file wins, and all of them serve that. Files are complete and on the disk before
-// they have their name. The layout is that of GOMODCACHE/cache/download, so that the directory can be served as it is,
-// or be named in GOPROXY as file://DIR, where versions are to be had that somebody has asked for. It has no bound, and
-// nothing is ever removed that is not spoilt; the owner may remove what he likes, a module with all of its versions best,
-// and restart. DirStore panics if dir is empty; a relative one is resolved at once.
+// they have their name. The layout is that of GOMODCACHE/cache/download, so that the directory can be served as it is, or
+// be named in GOPROXY as file://DIR, where the versions are that somebody has asked for. It has no bound, and nothing is
+// ever removed that is not spoilt; the owner may remove what he likes, a module with all of its versions best, and
+// restart. DirStore panics if dir is empty; a relative one is resolved at once.
 func DirStore(dir string) Store {
 	if dir == "" {
 		panic(errors.New("vanity: DirStore: the directory is empty"))

@@ -1,9 +1,12 @@
 package vanity_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +127,109 @@ func TestMovedTagStored(t *testing.T) {
 		}
 		if text := log.text(); strings.Count(text, "tag was moved") == 0 {
 			t.Errorf("log %q", text)
+		}
+	}
+}
+
+// TestAskedTooEarly checks that who asks for a version before it is there does not hide it from a query that comes to it.
+func TestAskedTooEarly(t *testing.T) {
+	repo := gittest.New(t, acme)
+	base := serve(t, vanity.Goproxy("", at(toolConfig, repo.Dir), quiet(), vanity.WithFreshness(time.Minute))) + "/go.acme.test/!tool/@v/"
+	if status, _, body := get(t, base+"v1.3.0.info"); status != 404 {
+		t.Fatalf("status %d, %s", status, body)
+	}
+	repo.Git("tag", "tool-1.3.0")
+	for _, file := range []string{"latest.info", "tool-1.3.0.info", "v1.3.0.zip", "v1.3.0.info"} {
+		if status, _, body := get(t, base+file); status != 200 {
+			t.Errorf("%s: status %d, %s", file, status, body)
+		}
+	}
+}
+
+// TestListShared checks that a version which one handler has served is listed by all that have the store, though its tag was
+// gone before they saw it.
+func TestListShared(t *testing.T) {
+	repo := gittest.New(t, acme)
+	dir := t.TempDir()
+	base := func() string {
+		h := vanity.Goproxy("", at(toolConfig, repo.Dir), vanity.WithStore(vanity.DirStore(dir)), vanity.WithFreshness(time.Nanosecond))
+		return serve(t, h) + "/go.acme.test/!tool/@v/"
+	}
+	one, two := base(), base()
+	for _, base := range []string{one, two} {
+		get(t, base+"list")
+	}
+	repo.Git("tag", "tool-1.3.0")
+	if status, _, body := get(t, one+"v1.3.0.info"); status != 200 {
+		t.Fatalf("status %d, %s", status, body)
+	}
+	repo.Git("tag", "-d", "tool-1.3.0")
+	for _, base := range []string{two, one, base()} {
+		if _, _, list := get(t, base+"list"); list != "v1.0.0\nv1.1.0\nv1.2.0-rc.1\nv1.3.0\n" {
+			t.Errorf("list %q", list)
+		}
+	}
+}
+
+// A leaver is a store during whose n-th access the only client goes away.
+type leaver struct {
+	mapStore
+	n     atomic.Int64
+	leave func()
+}
+
+func (l *leaver) access(ctx context.Context) error {
+	if l.n.Add(-1) == 0 {
+		l.leave()
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond): // it goes on without him
+		}
+	}
+	return ctx.Err()
+}
+
+func (l *leaver) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	if err := l.access(ctx); err != nil {
+		return nil, err
+	}
+	return l.mapStore.Get(ctx, name)
+}
+
+func (l *leaver) Put(ctx context.Context, name string, content io.ReadSeeker) error {
+	if err := l.access(ctx); err != nil {
+		return err
+	}
+	return l.mapStore.Put(ctx, name, content)
+}
+
+// TestLeaveWhileStoring checks that what was made for one who has left meanwhile is stored before anybody else gets it.
+func TestLeaveWhileStoring(t *testing.T) {
+	if testing.Short() {
+		t.Skip("asks a lot")
+	}
+	tp := newTape(t)
+	for _, file := range []string{"/@v/list", "/@v/main.info", "/@v/v1.1.0.info", "/@v/v1.1.0.mod", "/@v/v1.1.0.zip"} {
+		for n := int64(1); n <= 12; n++ {
+			h, d := newHost(t, tp, 2), newDoor(t)
+			ctx, leave := context.WithCancel(t.Context())
+			store := &leaver{leave: leave}
+			store.n.Store(n)
+			handler := func() http.Handler { return h.handler(vanity.WithStore(store), vanity.WithFreshness(time.Minute)) }
+			one, done := handler(), make(chan bool)
+			first := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				one.ServeHTTP(w, r.WithContext(ctx))
+				close(done)
+			}))
+			d.ask(t, first, file)
+			<-done
+			store.n.Store(0) // nobody leaves any more
+			want := d.ask(t, one, file)
+			h.spoil(gittest.Status(500, nil))
+			if err := d.ask(t, handler(), file).right(want.body); err != nil || want.status != 200 {
+				t.Errorf("access %d: served with status %d, and then by another handler: %v", n, want.status, err)
+			}
+			leave()
 		}
 	}
 }

@@ -219,6 +219,14 @@ func TestMovedTag(t *testing.T) {
 	}
 }
 
+// fill has a handler store all versions.
+func fill(t *testing.T, base string) {
+	t.Helper()
+	for _, v := range strings.Fields(get(t, base+"/@v/list")) {
+		get(t, base+"/@v/"+v+".mod")
+	}
+}
+
 // TestGoCommand checks that the real go command gets the same from a handler that keeps nothing, from one that has a
 // directory, from another that has the directory alone, and from the directory as a GOPROXY of files.
 func TestGoCommand(t *testing.T) {
@@ -249,6 +257,8 @@ func TestGoCommand(t *testing.T) {
 	check("served", strings.TrimSuffix(start(t, url, dir), tool))
 	server.SetDown(true)
 	check("served with the host down", strings.TrimSuffix(start(t, url, dir), tool))
+	server.SetDown(false)
+	fill(t, start(t, url, dir)) // what was only listed is not there
 	check("files", "file://"+filepath.ToSlash(dir))
 }
 

@@ -29,6 +29,7 @@ func TestOfflineProxy(t *testing.T) {
 			t.Parallel()
 			filling := serve(t, handler(repo.Dir, vanity.WithStore(store)))
 			proxy := serve(t, &goproxy.Goproxy{Cacher: store, Fetcher: offline{}, Logger: slog.New(slog.DiscardHandler)})
+			fill(t, filling+tool)
 			for _, file := range files {
 				want := get(t, filling+tool+file)
 				if status, body := ask(t, proxy+tool+file); status != http.StatusOK || body != want {

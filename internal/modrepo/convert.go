@@ -72,7 +72,7 @@ func (c *converter) choose(ctx context.Context) (string, error) {
 	if err != nil && !isAbsent(err) {
 		return "", err
 	}
-	retracted, err := c.retractions(ctx, list)
+	retracted, err := c.retractions(ctx, list, c.rev.tags)
 	if err != nil {
 		return "", err
 	}

@@ -25,7 +25,7 @@ func (m *Module) List(ctx context.Context) (list []Tagged, has func(version stri
 	}
 	list = make([]Tagged, len(versions))
 	for i, v := range versions {
-		list[i] = Tagged{v, tags[strings.TrimSuffix(v, incompatible)].Object().String()}
+		list[i] = Tagged{v, tags.of(v).Object().String()}
 	}
 	has = func(version string) bool {
 		_, ok := tags[strings.TrimSuffix(version, incompatible)]
@@ -48,7 +48,7 @@ func (m *Module) list(ctx context.Context) ([]string, tags, error) {
 	}
 	list, err := m.versions(ctx, tags)
 	if err == nil && m.declared {
-		err = m.checkDeclared(ctx, list)
+		err = m.checkDeclared(ctx, list, tags)
 	}
 	return list, tags, err
 }
@@ -148,14 +148,27 @@ func (s *Source) hasGoMod(ctx context.Context, tag git.Ref) (has bool, err error
 
 // checkDeclared asks the highest version whether the path is its own, or the default branch if there is no version. A
 // path that nothing declares must not look like a module without versions: the go command would take it for one.
-func (m *Module) checkDeclared(ctx context.Context, list []string) error {
+func (m *Module) checkDeclared(ctx context.Context, list []string, tags tags) error {
 	if len(list) == 0 {
 		_, err := m.head(ctx)
 		return err
 	}
-	_, err := m.Stat(ctx, highest(list))
+	_, err := m.tagged(ctx, highest(list), tags)
 	return err
 }
+
+// tagged is Stat for a version that was just listed: its tag is not asked for again, which may be gone by now.
+func (m *Module) tagged(ctx context.Context, version string, tags tags) (*Info, error) {
+	rev, err := m.revision(ctx, tags.of(version), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer rev.Close()
+	return m.convert(ctx, rev, version)
+}
+
+// of gives the tag of a version.
+func (t tags) of(version string) git.Ref { return t[strings.TrimSuffix(version, incompatible)] }
 
 // highest is the version that speaks for the module: the highest release, or the highest of all if there is none.
 func highest(list []string) string {
@@ -170,7 +183,7 @@ func highest(list []string) string {
 // Latest is the highest release that is not retracted, else the highest such pre-release, else what the default branch
 // comes to (modload/query.go, queryProxy).
 func (m *Module) Latest(ctx context.Context) (*Info, error) {
-	list, err := m.Versions(ctx)
+	list, tags, err := m.list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -179,17 +192,17 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 	}
 	var goMod []byte // of what would be latest if nothing were retracted
 	if v := highest(list); !isIncompatible(v) {
-		if goMod, err = m.taggedGoMod(ctx, v); err != nil && !isAbsent(err) {
+		if goMod, err = m.taggedGoMod(ctx, v, tags); err != nil && !isAbsent(err) {
 			return nil, err
 		}
 	}
 	retracted := retractionsOf(goMod)
-	kept, err := m.withoutIncompatible(ctx, slices.DeleteFunc(slices.Clone(list), retracted))
+	kept, err := m.withoutIncompatible(ctx, slices.DeleteFunc(slices.Clone(list), retracted), tags)
 	if err != nil {
 		return nil, err
 	}
 	if len(kept) > 0 {
-		return m.Stat(ctx, highest(kept))
+		return m.tagged(ctx, highest(kept), tags)
 	}
 	return m.latestHead(ctx, retracted)
 }
@@ -216,12 +229,12 @@ func (m *Module) latestHead(ctx context.Context, retracted func(version string) 
 
 // withoutIncompatible drops the +incompatible versions if the highest of the others has a go.mod, as it may where a
 // higher one was retracted (modload/query.go, filterVersions).
-func (m *Module) withoutIncompatible(ctx context.Context, list []string) ([]string, error) {
+func (m *Module) withoutIncompatible(ctx context.Context, list []string, tags tags) ([]string, error) {
 	n := slices.IndexFunc(list, isIncompatible)
 	if n <= 0 {
 		return list, nil
 	}
-	goMod, err := m.taggedGoMod(ctx, list[n-1])
+	goMod, err := m.taggedGoMod(ctx, list[n-1], tags)
 	if err != nil {
 		return nil, err
 	}
@@ -233,14 +246,14 @@ func (m *Module) withoutIncompatible(ctx context.Context, list []string) ([]stri
 
 // retractions reports which versions can't name a commit, as the module takes them back. Its highest compatible version
 // says so; if that has no go.mod, or none that can be read, none is (coderepo.go, retractedVersions and convert).
-func (m *Module) retractions(ctx context.Context, list []string) (func(version string) bool, error) {
+func (m *Module) retractions(ctx context.Context, list []string, tags tags) (func(version string) bool, error) {
 	if i := slices.IndexFunc(list, isIncompatible); i >= 0 {
 		list = list[:i] // what follows has no go.mod
 	}
 	if len(list) == 0 {
 		return retractionsOf(nil), nil
 	}
-	data, err := m.taggedGoMod(ctx, highest(list))
+	data, err := m.taggedGoMod(ctx, highest(list), tags)
 	if err != nil && !isAbsent(err) {
 		return nil, err
 	}
@@ -265,11 +278,8 @@ func isIncompatible(version string) bool { return strings.HasSuffix(version, inc
 const incompatible = "+incompatible"
 
 // taggedGoMod is the go.mod of a version that has a tag.
-func (m *Module) taggedGoMod(ctx context.Context, version string) ([]byte, error) {
-	tag, err := m.source.find(ctx, version)
-	if err != nil {
-		return nil, err
-	}
+func (m *Module) taggedGoMod(ctx context.Context, version string, tags tags) ([]byte, error) {
+	tag := tags.of(version)
 	r, err := m.root(ctx, tag.Object())
 	if err != nil {
 		return nil, noCommit(tag, err)

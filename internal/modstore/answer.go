@@ -22,7 +22,6 @@ type answer struct {
 	name  string
 	rank  rank
 	fixed bool   // it never changes
-	loose bool   // it has no checksum: others may write it, and what is in it is looked up one by one
 	tie   string // the commit that it is made from; empty where it says that itself
 	pin   *pin   // which must be stored before it; nil for none
 	of    Module

@@ -2,6 +2,7 @@ package modstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -101,9 +102,6 @@ func (b *Backing) has(ctx context.Context, name string) bool {
 
 // verify compares an entry with its checksums. Without one, as when the writer was killed, its form must do.
 func (b *Backing) verify(ctx context.Context, a *answer, c *content, r io.Reader) error {
-	if a.loose {
-		return nil
-	}
 	sums, err := b.sums(ctx, a.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := a.checkForm(c, r); err != nil {
@@ -120,6 +118,9 @@ func (b *Backing) verify(ctx context.Context, a *answer, c *content, r io.Reader
 	i := slices.IndexFunc(sums, func(s sum) bool { return s.hash == c.sum })
 	if i < 0 {
 		return &spoiltError{a.name, sums[0].tie}
+	}
+	if a.rank == pins && sums[i].tie != a.tieOf(c) {
+		_ = b.putSums(ctx, a, c, nil) // the content says itself what it is of
 	}
 	if a.tie != "" && sums[i].tie != a.tie {
 		return fmt.Errorf("%w: %s is of commit %s, and the version's info of %s", errSpoilt, a.name, sums[i].tie, a.tie)
@@ -140,6 +141,9 @@ const (
 	noTie     = "-" // instead of a commit
 	maxSums   = 8
 )
+
+// sumOfNothing is not kept: an empty list that has lost its content must not look like an old one.
+var sumOfNothing = fmt.Sprintf("%x", sha256.Sum256(nil))
 
 // sums gives an entry's checksums, at least one. Malformed ones are fs.ErrNotExist.
 func (b *Backing) sums(ctx context.Context, name string) ([]sum, error) {
@@ -186,14 +190,11 @@ func (b *Backing) putSums(ctx context.Context, a *answer, c *content, others []s
 
 // replace puts an answer that changes.
 func (b *Backing) replace(ctx context.Context, a *answer, c *content) error {
-	if a.loose {
-		return b.put(ctx, a.name, c)
-	}
 	others, err := b.sums(ctx, a.name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	others = slices.DeleteFunc(others, func(s sum) bool { return s.hash == c.sum })
+	others = slices.DeleteFunc(others, func(s sum) bool { return s.hash == c.sum || s.hash == sumOfNothing })
 	if err := b.putSums(ctx, a, c, others[:min(len(others), maxSums-1)]); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func TestOrderOfPuts(t *testing.T) {
 	h := local(newRepo(t, twoVersions))
 	s := newShelf()
 	newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).get("/@v/v1.1.0.zip")
-	want := []string{infoName, infoName + ".sum", modName, modName + ".sum", modPath + "/@v/list", zipName, zipName + ".sum"}
+	want := []string{infoName, infoName + ".sum", modName, modName + ".sum", modPath + "/@v/list.sum", modPath + "/@v/list", zipName, zipName + ".sum"}
 	if fmt.Sprint(s.puts) != fmt.Sprint(want) {
 		t.Errorf("put %v, want %v", s.puts, want)
 	}

@@ -113,16 +113,17 @@ func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
 	return s.settle(ctx, a, made), nil
 }
 
-// pinTimeout is the time to store a pin in. Whoever asked for it may have gone: the next one gets it from memory.
-const pinTimeout = time.Minute
+// storeTimeout is the time to store what was made. Whoever asked for it may have gone: the next one gets it from memory.
+const storeTimeout = time.Minute
+
+func storing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}
 
 // settle leaves an answer that was made to the backing, if it can, and to the memory, and gives what holds then.
 func (s *Store) settle(ctx context.Context, a *answer, made *content) *content {
-	if a.rank == pins {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), pinTimeout)
-		defer cancel()
-	}
+	ctx, cancel := storing(ctx)
+	defer cancel()
 	c := s.keep(ctx, a, made)
 	s.remember(a, c)
 	if a.then != nil {

@@ -60,6 +60,7 @@ func (s *Store) list(m Module) *answer {
 		if err != nil {
 			return nil, false, err
 		}
+		s.enlist(ctx, s.inventory(m), "", true) // if it was spoilt
 		was, all := s.untagged(ctx, m, is)
 		was = slices.DeleteFunc(was, isTagged) // it is not for want of a tag that they are no longer listed
 		c, err = sorted(append(is, was...))
@@ -68,9 +69,17 @@ func (s *Store) list(m Module) *answer {
 	return a
 }
 
-// inventory is the list of the versions that are stored. It is not served as it is.
+// inventory is the list of the versions that are stored. It is not served as it is. Others may have written it.
 func (s *Store) inventory(m Module) *answer {
-	return &answer{name: m.name(modproxy.List, ""), rank: common, of: m, loose: true}
+	return &answer{name: m.name(modproxy.List, ""), rank: common, of: m, form: func(*io.SectionReader) error { return nil }}
+}
+
+// salvage gives the versions of a spoilt inventory: those that are served, as far as their go.mods are stored.
+func (s *Store) salvage(ctx context.Context, m Module, versions []string) []string {
+	served, _, _ := s.lastList(ctx, s.list(m))
+	return slices.DeleteFunc(append(versions, served...), func(v string) bool {
+		return !s.has(ctx, m.name(modproxy.Mod, v))
+	})
 }
 
 // untagged gives the versions that are in one of the lists, but for some, and whose infos are stored. It says whether that
@@ -94,7 +103,8 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 }
 
 // lastList gives the versions in a list: that in memory, and that of the backing, which other processes may have changed.
-// Ok says whether the latter is there, or the former if there is no backing. If the backing can't say, it is an error.
+// Ok says whether the latter has all of them, or the former is there if there is no backing. If the backing can't say, it is
+// an error.
 func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool, err error) {
 	if e, _ := s.memory.get(a.name); e.content != nil {
 		versions = lines(e.content)
@@ -106,20 +116,24 @@ func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok 
 	}
 	c, err := s.Backing.load(ctx, a)
 	switch {
+	case errors.Is(err, errSpoilt) && a.join == nil:
+		return s.salvage(ctx, a.of, versions), false, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errSpoilt):
 		return versions, false, nil
 	case err != nil:
 		return versions, false, err
 	}
 	defer c.release()
-	return append(versions, lines(c)...), true, nil
+	stored := lines(c)
+	ok = !slices.ContainsFunc(versions, func(v string) bool { return !slices.Contains(stored, v) })
+	return append(versions, stored...), ok, nil
 }
 
-// lines gives what can be read of a list, whoever wrote it.
+// lines gives the versions that can be read in a list, whoever wrote it. Pseudo-versions are not listed (modfetch/proxy.go).
 func lines(c *content) (versions []string) {
 	data, _ := c.bytes()
 	for line := range strings.Lines(string(data)) {
-		if v := strings.TrimSpace(line); v != "" && v == module.CanonicalVersion(v) {
+		if v := strings.TrimSpace(line); v != "" && v == module.CanonicalVersion(v) && !module.IsPseudoVersion(v) {
 			versions = append(versions, v)
 		}
 	}
@@ -180,7 +194,7 @@ func (s *Store) enlist(ctx context.Context, a *answer, version string, create bo
 
 // relist puts a list in the place of another, without a claim that it is newer.
 func (s *Store) relist(ctx context.Context, a *answer, c *content) {
-	s.replace(ctx, a, c)
+	s.put(ctx, a, c)
 	e, _ := s.memory.get(a.name)
 	if e.content != nil {
 		e.content.release()

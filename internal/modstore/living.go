@@ -96,6 +96,8 @@ func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
 		s.failed(ctx, a, err, began)
 		return nil, err
 	}
+	ctx, cancel := storing(ctx)
+	defer cancel()
 	unlock, err := s.lists.lock(ctx, a.name)
 	if err != nil {
 		c.release()
@@ -129,17 +131,21 @@ func (s *Store) failed(ctx context.Context, a *answer, err error, began time.Tim
 	s.Log().WarnContext(ctx, "vanity: no new answer could be had; the old one is served", "name", a.name, "err", err)
 }
 
-// replace leaves an answer that changes to the backing, unless that has it already.
+// replace leaves an answer that changes to the backing, unless it has done so already.
 func (s *Store) replace(ctx context.Context, a *answer, c *content) {
-	if s.Backing == nil {
-		return
-	}
 	if e, _ := s.memory.get(a.name); e.content != nil {
 		defer e.content.release()
 		if e.content.kept && e.content.sum == c.sum {
 			c.kept = true
 			return
 		}
+	}
+	s.put(ctx, a, c)
+}
+
+func (s *Store) put(ctx context.Context, a *answer, c *content) {
+	if s.Backing == nil {
+		return
 	}
 	if err := s.Backing.replace(ctx, a, c); err != nil {
 		s.notStored(ctx, a, err)

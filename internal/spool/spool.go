@@ -1,5 +1,6 @@
 // Package spool keeps bytes of unknown number: few in memory, many in a temporary file that has no name where the
-// system allows it, so that nothing is left behind even by a killed process.
+// system allows it, so that nothing is left behind even by a killed process, but for an empty file if it was just being
+// made.
 package spool
 
 import (

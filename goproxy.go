@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -51,13 +52,42 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
 	}
+	return goproxyFunc("Goproxy", base, func(context.Context, string) (Config, error) { return cfg, nil }, opts)
+}
+
+// GoproxyFunc is [Goproxy] for more than one module: resolve says where the one of a module path is kept, before anything
+// else is done for a request, and so should be quick. [Site.Resolve] is such a function.
+//
+//	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+//
+// The module path is well-formed, by [module.CheckPath], and may have a major version ("/v2"). The Config that resolve
+// returns may serve that and other major versions; if its Module is empty, the path is served if go.mod declares it. An
+// error that satisfies errors.Is(err, fs.ErrNotExist) says that the module is not served here, which is answered with 404,
+// so that the go command asks the next entry of GOPROXY. Any other error, and a Config that is not valid, is answered with
+// 500 and logged; no error's text gets into an answer. The context is the request's. Resolve must be safe for concurrent use.
+//
+// GoproxyFunc makes no request, and panics if resolve is nil, and on a malformed base. The handler is safe for concurrent
+// use.
+func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath string) (Config, error), opts ...Option) http.Handler {
+	if resolve == nil {
+		panic(errors.New("vanity: GoproxyFunc: resolve is nil"))
+	}
+	return goproxyFunc("GoproxyFunc", base, func(ctx context.Context, modPath string) (Config, error) {
+		cfg, err := resolve(ctx, modPath)
+		if err == nil {
+			err = cfg.Validate()
+		}
+		return cfg, err
+	}, opts)
+}
+
+func goproxyFunc(constructor, base string, resolve func(context.Context, string) (Config, error), opts []Option) http.Handler {
 	o := applyOptions(opts)
-	o.refuseHosts("Goproxy")
-	h := newHandler("Goproxy", base, o, &git.Client{HTTP: o.httpClient()})
-	h.sources.unsure = cfg.Tags == "" && cfg.Directory != ""
+	o.refuseHosts(constructor)
+	h := newHandler(constructor, base, o, &git.Client{HTTP: o.httpClient()})
 	h.route = func(r *http.Request) (route, bool) {
 		path, ok := cutBase(r.URL.Path, h.base)
-		return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, nil }}, ok
+		return route{path: path, resolve: resolve}, ok
 	}
 	return h
 }
@@ -153,7 +183,7 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	}
 	cfg, err := rt.resolve(r.Context(), req.Path)
 	if err != nil {
-		return reply.Reply{}, &requestError{subject(req), err}
+		return reply.Reply{}, &requestError{subject(req), resolveError(r.Context(), err)}
 	}
 	if !serves(cfg.Module, req.Path) {
 		return reply.Reply{}, &requestError{subject(req), &modrepo.Error{Reason: "not the module that is served here"}}
@@ -181,6 +211,17 @@ func (h *handler) caching(c *modstore.Content) string {
 		return reply.Stale
 	}
 	return reply.For(h.freshness)
+}
+
+// resolveError tells what a resolver doesn't know from its failures, which are nobody else's, whatever is wrapped.
+func resolveError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, fs.ErrNotExist):
+		return &modrepo.Error{Reason: "no such module is served here", Hint: err.Error()}
+	}
+	return fmt.Errorf("resolving: %v", err)
 }
 
 // serves reports whether a module path is the configured one, or one of its major versions.
@@ -247,7 +288,7 @@ func hostOf(cfg Config) string {
 // sources remembers repositories, for what they have learned of themselves.
 type sources struct {
 	client *git.Client
-	unsure bool
+	named  bool // who names a repository himself is taken at his word
 	fresh  time.Duration
 
 	mu sync.Mutex
@@ -276,7 +317,7 @@ func (s *sources) source(cfg Config) *modrepo.Source {
 		Directory: strings.TrimSuffix(cfg.Directory, "/"),
 		TagPrefix: prefix,
 		TagSuffix: suffix,
-		Unsure:    s.unsure,
+		Unsure:    !s.named && cfg.Tags == "" && cfg.Directory != "",
 		Fresh:     s.fresh,
 	}
 	s.m[cfg] = src

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -818,4 +819,56 @@ func TestClientLeaves(t *testing.T) {
 	if text := log.text(); text != "" {
 		t.Errorf("log %q", text)
 	}
+}
+
+// TestGoproxyFunc checks that one handler serves many modules, and what becomes of a resolver's errors.
+func TestGoproxyFunc(t *testing.T) {
+	repo := gittest.New(t, acme)
+	resolve := func(_ context.Context, path string) (vanity.Config, error) {
+		switch path {
+		case toolPath, toolPath + "/v2":
+			return at(toolConfig, repo.Dir), nil
+		case "go.acme.test/fork":
+			return vanity.Config{URL: repo.Dir, Module: path, Directory: "libs/tool", Tags: "tool-*"}, nil
+		case "go.acme.test/other":
+			return at(toolConfig, repo.Dir), nil // another module's
+		case "go.acme.test/declared":
+			return vanity.Config{URL: repo.Dir, Directory: "libs/tool", Tags: "tool-*"}, nil
+		case "go.acme.test/unsure":
+			return vanity.Config{URL: repo.Dir, Module: path, Directory: "libs/tool"}, nil
+		case "go.acme.test/invalid":
+			return vanity.Config{URL: "secret"}, nil
+		case "go.acme.test/broken":
+			return vanity.Config{}, errors.New("the database's secret is wrong")
+		}
+		return vanity.Config{}, fmt.Errorf("secret %w", fs.ErrNotExist)
+	}
+	repo.Git("tag", "libs/tool/v1.5.0")
+	var log logged
+	base := serve(t, vanity.GoproxyFunc("/go", resolve, vanity.WithLogger(log.logger()))) + "/go"
+	for path, want := range map[string]int{
+		"/go.acme.test/!tool/@v/list":         200,
+		"/go.acme.test/!tool/v2/@v/list":      200,
+		"/go.acme.test/fork/@v/v1.0.0.zip":    200,
+		"/go.acme.test/other/@v/list":         404,
+		"/go.acme.test/declared/@v/list":      404,
+		"/go.acme.test/unsure/@v/list":        404,
+		"/go.acme.test/unknown/@v/list":       404,
+		"/go.acme.test/unknown/@v/v1.0.0.zip": 404,
+		"/go.acme.test/invalid/@v/list":       500,
+		"/go.acme.test/broken/@v/list":        500,
+	} {
+		if status, _, body := get(t, base+path); status != want || strings.Contains(body, "secret") {
+			t.Errorf("%s: status %d, want %d: %s", path, status, want, body)
+		}
+	}
+	if n := strings.Count(log.text(), "level=ERROR"); n != 2 || !strings.Contains(log.text(), "database") {
+		t.Errorf("log %s", log.text())
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a resolver that is nil is accepted")
+		}
+	}()
+	vanity.GoproxyFunc("/go", nil)
 }

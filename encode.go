@@ -3,16 +3,12 @@ package vanity
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/mod/module"
+
+	"example.com/vanity/internal/check"
 )
 
 // A Config says where one module's source is kept and how its versions are tagged. It is comparable, and can be
@@ -132,7 +128,7 @@ func Encode(c Config) (string, error) {
 func Decode(path string) (c Config, used string, err error) {
 	spec, used, ok := cutSpec(path)
 	if !ok {
-		return Config{}, "", errors.New("vanity: path " + quote(path) + ": holds no spec: want HOST/OWNER/REPO[:QUERY] and a semicolon")
+		return Config{}, "", errors.New("vanity: path " + check.Quote(path) + ": holds no spec: want HOST/OWNER/REPO[:QUERY] and a semicolon")
 	}
 	c, reason := decodeSpec(spec)
 	if reason == "" {
@@ -143,7 +139,7 @@ func Decode(path string) (c Config, used string, err error) {
 		reason = c.inexpressible()
 	}
 	if reason != "" {
-		return Config{}, "", fmt.Errorf("vanity: spec %s: %s", quote(spec), reason)
+		return Config{}, "", fmt.Errorf("vanity: spec %s: %s", check.Quote(spec), reason)
 	}
 	return c, used, nil
 }
@@ -183,7 +179,7 @@ func decodeSpec(spec string) (c Config, reason string) {
 		return c, "begins with a scheme: want HOST/OWNER/REPO, without https://"
 	case path == "":
 		return c, "names no repository: want HOST/OWNER/REPO, without a port"
-	case !validName(host):
+	case !check.Name(host):
 		return c, "begins with no host name: want HOST/OWNER/REPO, without credentials"
 	case strings.HasSuffix(path, "/"):
 		return c, "has a slash too many before \":\" or \";\""
@@ -209,9 +205,9 @@ func decodeSpec(spec string) (c Config, reason string) {
 // inexpressible says what about a valid c the grammar of specs has no words for, or nothing.
 func (c Config) inexpressible() string {
 	no := func(format string, args ...any) string {
-		return "URL " + quote(c.URL) + ": can't be written in a spec: " + fmt.Sprintf(format, args...)
+		return "URL " + check.Quote(c.URL) + ": can't be written in a spec: " + fmt.Sprintf(format, args...)
 	}
-	if isLocal(c.URL) {
+	if check.Local(c.URL) {
 		return no("it is a local path")
 	}
 	u, err := url.Parse(c.canonical().URL)
@@ -233,10 +229,10 @@ func (c Config) inexpressible() string {
 
 // canonical returns the one form of all that mean the same as c. An invalid field stays as it is.
 func (c Config) canonical() Config {
-	if u, err := url.Parse(c.URL); err == nil && !isLocal(c.URL) && len(urlProblems(c.URL)) == 0 {
+	if u, err := url.Parse(c.URL); err == nil && !check.Local(c.URL) && len(urlProblems(c.URL)) == 0 {
 		path := strings.Trim(u.Path, "/")
 		// Of the repository x.git.git, say, ".git" is part of the name.
-		if short := strings.TrimSuffix(path, ".git"); validElements(short) && !strings.HasSuffix(short, ".git") {
+		if short := strings.TrimSuffix(path, ".git"); check.Elements(short) && !strings.HasSuffix(short, ".git") {
 			path = short
 		}
 		host := strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
@@ -269,13 +265,13 @@ func (c Config) problems() []string {
 			reasons = []string{fmt.Sprintf("has %d bytes: want %d at most", size, maxField)}
 		}
 		for _, reason := range reasons {
-			lines = append(lines, field+" "+quote(value)+": "+reason)
+			lines = append(lines, field+" "+check.Quote(value)+": "+reason)
 		}
 	}
-	add("URL", redact(c.URL), len(c.canonical().URL), urlProblems(c.URL))
+	add("URL", check.Redact(c.URL), len(c.canonical().URL), urlProblems(c.URL))
 	add("Module", c.Module, len(c.Module), moduleProblems(c.Module))
-	add("Directory", c.Directory, len(c.Directory), directoryProblems(c.Directory))
-	add("Tags", c.Tags, len(c.Tags), tagsProblems(c.Tags))
+	add("Directory", c.Directory, len(c.Directory), check.Directory(c.Directory))
+	add("Tags", c.Tags, len(c.Tags), check.Tags(c.Tags))
 	return lines
 }
 
@@ -288,8 +284,8 @@ func urlProblems(raw string) (reasons []string) {
 	switch {
 	case raw == "":
 		return []string{"is empty: " + wantURL}
-	case isLocal(raw):
-		return textProblems(raw)
+	case check.Local(raw):
+		return check.Text(raw)
 	case strings.TrimSpace(raw) != raw:
 		return []string{"begins or ends with white space: remove it"}
 	case !hasScheme && strings.Contains(raw, "@"), scheme == "ssh", scheme == "git+ssh", scheme == "git":
@@ -297,7 +293,7 @@ func urlProblems(raw string) (reasons []string) {
 	case !hasScheme:
 		return []string{"has no scheme: " + suggest(raw)}
 	case scheme == "file" && strings.HasPrefix(rest, "/"):
-		return []string{"write the path alone, " + quote(rest)}
+		return []string{"write the path alone, " + check.Quote(rest)}
 	case scheme != "http" && scheme != "https":
 		return []string{"has an unknown scheme: " + wantURL}
 	}
@@ -313,14 +309,14 @@ func urlProblems(raw string) (reasons []string) {
 	add(u.User != nil, "credentials don't belong in a URL: remove what precedes the \"@\"")
 	add(u.RawQuery != "" || u.ForceQuery, "a repository has no query: remove the \"?\" and what follows")
 	add(strings.Contains(raw, "#"), "a repository has no fragment: remove the \"#\" and what follows")
-	add(!validHost(u), "has no valid host: want an ASCII name (xn--… for others) or an IP address, and a port from 1 to 65535 if any")
+	add(!check.Host(u), "has no valid host: want an ASCII name (xn--… for others) or an IP address, and a port from 1 to 65535 if any")
 	path := strings.TrimSuffix(strings.TrimPrefix(u.Path, "/"), "/")
 	add(path == "", "has no path: want https://HOST/PATH of one repository")
-	add(path != "" && !validElements(path), `no element of the path may be empty, "." or ".."`)
+	add(path != "" && !check.Elements(path), `no element of the path may be empty, "." or ".."`)
 	add(strings.Contains(strings.ToUpper(u.EscapedPath()), "%2F"), "no element of the path may hold a slash: write / for %2F if it parts two")
 	add(strings.Contains(path, `\`), `the path may hold no backslash: write "/"`)
 	add(isGitHub(u) && path != "" && strings.Count(path, "/") != 1, "want https://github.com/OWNER/REPO: a directory goes into Directory")
-	return append(reasons, textProblems(path)...)
+	return append(reasons, check.Text(path)...)
 }
 
 // isGitHub reports whether u is at github.com, where a repository's path has exactly two elements.
@@ -342,7 +338,7 @@ func suggest(raw string) string {
 		}
 		try := Config{URL: "https://" + host + "/" + path}
 		if len(urlProblems(try.URL)) == 0 {
-			return "write " + quote(try.canonical().URL)
+			return "write " + check.Quote(try.canonical().URL)
 		}
 	}
 	return wantURL
@@ -357,113 +353,7 @@ func moduleProblems(path string) []string {
 	if err == nil {
 		return nil
 	}
-	if e := (*module.InvalidPathError)(nil); errors.As(err, &e) {
-		err = e.Err // without the path, which the line has already
-	}
-	return []string{err.Error() + ": want the module path as in go.mod"}
-}
-
-// directoryProblems says what is wrong with the directory of a module.
-func directoryProblems(dir string) (reasons []string) {
-	if dir == "" {
-		return nil
-	}
-	rest, rooted := strings.CutPrefix(dir, "/")
-	switch {
-	case dir == "/", dir == ".", dir == "./":
-		return []string{"leave it empty for the repository's root"}
-	case rooted:
-		reasons = append(reasons, "begins with a slash: write it relative to the repository's root")
-	}
-	if !validElements(strings.TrimSuffix(rest, "/")) {
-		reasons = append(reasons, `no element may be empty, "." or ".."`)
-	}
-	if strings.Contains(dir, `\`) {
-		reasons = append(reasons, `has a backslash: write "/"`)
-	}
-	return append(reasons, textProblems(dir)...)
-}
-
-// refRules are those of git-check-ref-format(1), for the name of a tag below refs/tags/.
-var refRules = []struct {
-	reason string
-	broken func(tag string) bool
-}{
-	{`git allows no space and none of ~ ^ : ? [ \ in a tag`, func(tag string) bool { return strings.ContainsAny(tag, ` ~^:?[\`) }},
-	{`git allows no ".." in a tag`, func(tag string) bool { return strings.Contains(tag, "..") }},
-	{`git allows no "@{" in a tag`, func(tag string) bool { return strings.Contains(tag, "@{") }},
-	{`git allows no tag that ends with "."`, func(tag string) bool { return strings.HasSuffix(tag, ".") }},
-	{`git allows no slash at the start or end of a tag, nor "//"`, anyElement(func(elem string) bool { return elem == "" })},
-	{`git allows no element of a tag that begins with "."`, anyElement(func(elem string) bool { return strings.HasPrefix(elem, ".") })},
-	{`git allows no element of a tag that ends with ".lock"`, anyElement(func(elem string) bool { return strings.HasSuffix(elem, ".lock") })},
-}
-
-// anyElement reports whether f holds for an element of a slash-separated path.
-func anyElement(f func(elem string) bool) func(path string) bool {
-	return func(path string) bool { return slices.ContainsFunc(strings.Split(path, "/"), f) }
-}
-
-// tagsProblems says what is wrong with a pattern of tags.
-func tagsProblems(pattern string) (reasons []string) {
-	if pattern == "" {
-		return nil
-	}
-	switch n := strings.Count(pattern, "*"); {
-	case n == 0:
-		reasons = append(reasons, `has no "*" to stand for the version: write `+quote(pattern+"*")+" if the version comes last")
-		pattern += "*"
-	case n > 1:
-		reasons = append(reasons, fmt.Sprintf(`has %d "*": want one, which stands for the version`, n))
-	}
-	tag := strings.ReplaceAll(pattern, "*", "1.2.3")
-	for _, rule := range refRules {
-		if rule.broken(tag) {
-			reasons = append(reasons, rule.reason)
-		}
-	}
-	return append(reasons, textProblems(tag)...)
-}
-
-// textProblems says what is wrong with any text that is to be part of a URL and of a message.
-func textProblems(s string) (reasons []string) {
-	if !utf8.ValidString(s) {
-		reasons = append(reasons, "is not valid UTF-8")
-	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		reasons = append(reasons, "has a control character: remove it")
-	}
-	return reasons
-}
-
-// validElements reports whether path has at least one element and none that a cleaning of the path would remove.
-func validElements(path string) bool {
-	return !anyElement(func(elem string) bool { return elem == "" || elem == "." || elem == ".." })(path)
-}
-
-// isLocal reports whether the URL of a Config is a local path. On Windows it may begin with a drive letter.
-func isLocal(raw string) bool {
-	return strings.HasPrefix(raw, "/") || filepath.IsAbs(raw)
-}
-
-// validHost reports whether u has a host that can be dialled, and no port or one that is a number from 1 to 65535.
-func validHost(u *url.URL) bool {
-	name, port := u.Hostname(), u.Port()
-	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0 || port[0] == '0') || strings.HasSuffix(u.Host, ":") {
-		return false
-	}
-	if strings.HasPrefix(u.Host, "[") {
-		addr, err := netip.ParseAddr(name)
-		return err == nil && addr.Is6() && addr.Zone() == ""
-	}
-	return validName(name)
-}
-
-// validName reports whether s is a host name in ASCII, or an IPv4 address.
-func validName(s string) bool {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return len(s) <= 253 && !slices.ContainsFunc(strings.Split(s, "."), func(label string) bool {
-		return label == "" || strings.Trim(label, letters) != ""
-	})
+	return []string{check.PathReason(err).Error() + ": want the module path as in go.mod"}
 }
 
 // percentEncode escapes all of s but ASCII letters, digits and the bytes of bare. If a space is bare it becomes "+",
@@ -482,34 +372,4 @@ func percentEncode(s, bare string) string {
 		}
 	}
 	return b.String()
-}
-
-// redact hides what may be a credential: all that precedes the last "@" of a URL, its query and its fragment. The
-// user of git@host is nobody's secret.
-func redact(raw string) string {
-	if isLocal(raw) {
-		return raw
-	}
-	if i := strings.LastIndex(raw, "@"); i >= 0 {
-		scheme, user := "", raw[:i]
-		if j := strings.Index(user, "://"); j >= 0 && !strings.ContainsAny(user[:j], ":/@") {
-			scheme, user = user[:j+3], user[j+3:]
-		}
-		if user != "git" {
-			raw = scheme + "xxxxx" + raw[i:]
-		}
-	}
-	if i := strings.IndexAny(raw, "?#"); i >= 0 {
-		raw = raw[:i+1] + "xxxxx"
-	}
-	return raw
-}
-
-// quote quotes s for a message, cut to a length that a message can bear.
-func quote(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strconv.Quote(strings.ToValidUTF8(s[:most], "")) + "…"
-	}
-	return strconv.Quote(s)
 }

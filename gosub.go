@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/guard"
 )
@@ -102,7 +103,7 @@ func gosubHosts(hosts []string) ([]string, error) {
 	}
 	var clean []string
 	for _, host := range hosts {
-		if !validName(host) {
+		if !check.Name(host) {
 			return nil, fmt.Errorf("WithHosts: %q is no host name; write it as in git.example.com, without scheme, port or path", host)
 		}
 		clean = append(clean, strings.ToLower(host))

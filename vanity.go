@@ -121,21 +121,17 @@
 package vanity
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"html/template"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/mod/module"
 
+	"example.com/vanity/internal/check"
+	"example.com/vanity/internal/discovery"
 	"example.com/vanity/internal/reply"
 )
 
@@ -196,7 +192,7 @@ type Import struct {
 // Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
 // with the key and the reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
 func (s Site) Validate() error {
-	_, err := s.discoveries()
+	_, err := s.pages()
 	return err
 }
 
@@ -217,7 +213,7 @@ func (s Site) Validate() error {
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Meta")
-	discoveries, err := site.discoveries()
+	pages, err := site.pages()
 	if err != nil {
 		panic(err)
 	}
@@ -226,15 +222,15 @@ func Meta(site Site, opts ...Option) http.Handler {
 		age = defaultCacheMaxAge
 	}
 	m := &metaHandler{
-		pages:        make(map[string]metaPage, len(discoveries)),
+		pages:        make(map[string]metaPage, len(pages)),
 		cacheControl: fmt.Sprintf("public, max-age=%d", age),
 		next:         o.next,
 	}
-	for _, d := range discoveries {
-		host, _, _ := strings.Cut(d.Prefix, "/")
-		path := d.Prefix[len(host):]
+	for _, p := range pages {
+		host, _, _ := strings.Cut(p.Prefix, "/")
+		path := p.Prefix[len(host):]
 		m.host = host
-		m.pages[path] = d.page()
+		m.pages[path] = newMetaPage(p)
 		m.longest = max(m.longest, len(path))
 	}
 	return m
@@ -254,6 +250,11 @@ type metaHandler struct {
 type metaPage struct {
 	body []byte
 	etag string
+}
+
+func newMetaPage(p discovery.Page) metaPage {
+	body := p.HTML()
+	return metaPage{body: body, etag: fmt.Sprintf(`"%x"`, sha256.Sum256(body))}
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -294,59 +295,21 @@ func (m *metaHandler) find(path string) (page metaPage, ok bool) {
 	}
 }
 
-// A discovery is what one import comes to: the data of its page.
-type discovery struct {
-	Prefix    string   // import prefix
-	GoImports []string // contents of the go-import tags
-	GoSource  string   // content of the go-source tag; empty for none
-	Browse    string   // URL of the repository, if a browser can follow it; else empty
-}
-
-// The go command reads the page as lax XML, and only as far as the end of the head: so the tags come first.
-var metaTemplate = template.Must(template.New("meta").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-{{range .GoImports}}<meta name="go-import" content="{{.}}">
-{{end}}{{with .GoSource}}<meta name="go-source" content="{{.}}">
-{{end}}<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Prefix}}</title>
-</head>
-<body>
-<h1>{{.Prefix}}</h1>
-<p>This is the home of the Go packages whose import paths begin with <code>{{.Prefix}}</code>.</p>
-<ul>
-<li><a href="https://pkg.go.dev/{{.Prefix}}">Documentation</a></li>
-{{with .Browse}}<li><a href="{{.}}">Repository</a></li>
-{{end}}</ul>
-</body>
-</html>
-`))
-
-// page renders d.
-func (d discovery) page() metaPage {
-	var b bytes.Buffer
-	if err := metaTemplate.Execute(&b, d); err != nil {
-		panic(fmt.Errorf("vanity: Meta: %s: %w", d.Prefix, err)) // not possible: the template fits the type
-	}
-	return metaPage{body: b.Bytes(), etag: fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))}
-}
-
-// discoveries returns what the imports of s come to, in the order of their keys, or all that is wrong with s.
-func (s Site) discoveries() ([]discovery, error) {
-	var faults metaFaults
+// pages returns what the imports of s come to, in the order of their keys, or all that is wrong with s.
+func (s Site) pages() ([]discovery.Page, error) {
+	var faults check.Faults
 	host := strings.TrimSuffix(s.Host, "/")
-	if err := checkHost(host); err != nil {
-		faults.add("host", err)
+	if err := discovery.CheckHost(host); err != nil {
+		faults.Add("host", err.Error())
 		host = "host.invalid" // so that the faults of the paths are found as well
 	}
 	if s.CacheMaxAge < 0 {
-		faults.add("cache_max_age", fmt.Errorf("%d is negative", s.CacheMaxAge))
+		faults.Add("cache_max_age", fmt.Sprintf("%d is negative", s.CacheMaxAge))
 	}
 	if len(s.Paths) == 0 {
-		faults.add("paths", errors.New("there are none"))
+		faults.Add("paths", "there are none")
 	}
-	var list []discovery
+	var list []discovery.Page
 	keys := make(map[string]string) // by prefix
 	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
 		where := fmt.Sprintf("paths[%q]", key)
@@ -355,273 +318,17 @@ func (s Site) discoveries() ([]discovery, error) {
 			prefix += "/" + path
 		}
 		if first, ok := keys[prefix]; ok {
-			faults.add(where, fmt.Errorf("means the same import prefix as paths[%q]", first))
+			faults.Add(where, fmt.Sprintf("means the same import prefix as paths[%q]", first))
 		}
 		keys[prefix] = key
 		if err := module.CheckImportPath(prefix); err != nil {
-			faults.add(where, reasonOf(err))
+			faults.Add(where, check.PathReason(err).Error())
 		}
-		d, fs := s.Paths[key].discovery(host, prefix)
+		page, fs := discovery.Import(s.Paths[key]).Page(host, prefix)
 		for _, f := range fs {
-			faults.add(where, f)
+			faults.Add(where, f.Key+": "+f.Reason)
 		}
-		list = append(list, d)
+		list = append(list, page)
 	}
-	return list, faults.err()
-}
-
-// checkHost returns what is wrong with host, a host name and perhaps a path.
-func checkHost(host string) error {
-	name, _, _ := strings.Cut(host, "/")
-	switch {
-	case host == "":
-		return errors.New("missing: the import paths begin with it")
-	case strings.Contains(host, "://"):
-		return fmt.Errorf("%q has a scheme: import paths have none", host)
-	case strings.Contains(name, ":"):
-		return fmt.Errorf("%q has a port: the go command refuses import paths with a port", host)
-	}
-	if err := module.CheckPath(name); err != nil {
-		return fmt.Errorf("%q: %w", host, reasonOf(err))
-	}
-	if err := module.CheckImportPath(host); err != nil {
-		return fmt.Errorf("%q: %w", host, reasonOf(err))
-	}
-	return nil
-}
-
-// discovery returns what im comes to under prefix, or what is wrong with it. Host may have a path.
-func (im Import) discovery(host, prefix string) (discovery, metaFaults) {
-	var faults metaFaults
-	check := func(key string, err error) {
-		if err != nil {
-			faults.add(key, err)
-		}
-	}
-	dir := strings.TrimSuffix(im.Directory, "/")
-	tagged := im.Repo != "" && im.goCommandsTags(dir) // print the tag of the repository
-	repo, err := im.checkRepo()
-	check("repo", err)
-	vcs, err := im.vcs(repo, tagged)
-	check("vcs", err)
-	for _, fault := range im.checkDirectory(dir, tagged) {
-		check("directory", errors.New(quote(im.Directory)+": "+fault))
-	}
-	for _, fault := range im.checkTags(dir) {
-		check("tags", errors.New(quote(im.Tags)+": "+fault))
-	}
-	proxy, err := im.proxy(host)
-	check("proxy", err)
-	source := strings.Fields(im.Display)
-	check("display", checkDisplay(im.Display, source))
-	if len(faults) > 0 {
-		return discovery{}, faults
-	}
-
-	d := discovery{Prefix: prefix}
-	if proxy != "" {
-		d.GoImports = append(d.GoImports, prefix+" mod "+proxy)
-	}
-	switch {
-	case vcs == "mod":
-		d.GoImports = append(d.GoImports, prefix+" mod "+strings.TrimSuffix(im.Repo, "/"))
-	case tagged:
-		d.GoImports = append(d.GoImports, strings.TrimSuffix(prefix+" "+vcs+" "+im.Repo+" "+dir, " "))
-	}
-	if len(source) > 0 {
-		d.GoSource = prefix + " " + strings.Join(source, " ")
-	}
-	if vcs != "mod" && repo != nil && (repo.Scheme == "https" || repo.Scheme == "http") {
-		d.Browse = im.Repo
-	}
-	return d, nil
-}
-
-// goCommandsTags reports whether im's versions are where the go command itself looks for those of a module in dir.
-func (im Import) goCommandsTags(dir string) bool {
-	switch {
-	case im.Tags == "":
-		return dir == "" || im.Proxy == ""
-	case dir == "":
-		return im.Tags == "v*"
-	default:
-		return im.Tags == dir+"/v*"
-	}
-}
-
-// vcsSchemes holds the words for a VCS and the URL schemes that the go command takes with each (cmd/go/internal/vcs).
-var vcsSchemes = map[string][]string{
-	"git":    {"https", "http", "ssh", "git+ssh", "git"},
-	"hg":     {"https", "http", "ssh"},
-	"svn":    {"https", "http", "svn", "svn+ssh"},
-	"bzr":    {"https", "http", "bzr", "bzr+ssh"},
-	"fossil": {"https", "http"},
-	"mod":    {"https", "http"},
-}
-
-// gitHosts are the hosts whose repositories are all git's.
-var gitHosts = []string{"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht"}
-
-// checkRepo returns im.Repo parsed, nil if it is empty or wrong.
-func (im Import) checkRepo() (*url.URL, error) {
-	if im.Repo == "" {
-		switch {
-		case im.VCS != "":
-			return nil, errors.New("missing, though vcs is set")
-		case im.Proxy == "":
-			return nil, errors.New("missing, and so is proxy: one of the two must say where the code is")
-		}
-		return nil, nil
-	}
-	schemes := vcsSchemes[im.VCS]
-	if schemes == nil {
-		schemes = vcsSchemes["git"]
-	}
-	u, err := parsePublicURL(im.Repo, schemes)
-	if err == nil && im.VCS == "mod" {
-		err = checkProxyURL(u, im.Repo)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return u, nil
-}
-
-// vcs returns the VCS of repo, which is nil if there is none. It is an error if it can't be told and is needed.
-func (im Import) vcs(repo *url.URL, needed bool) (string, error) {
-	switch {
-	case im.VCS == "mod" && im.Proxy != "":
-		return "", errors.New("mod says that repo is the base of a GOPROXY, but there is proxy as well")
-	case im.VCS == "mod" && (im.Directory != "" || im.Tags != ""):
-		return "", errors.New("mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it")
-	case im.VCS != "":
-		if vcsSchemes[im.VCS] == nil {
-			return "", fmt.Errorf("%q is unknown: it must be git, hg, svn, bzr, fossil or mod", im.VCS)
-		}
-		return im.VCS, nil
-	case repo == nil || !needed:
-		return "", nil
-	case slices.Contains(gitHosts, strings.ToLower(repo.Hostname())):
-		return "git", nil
-	}
-	return "", fmt.Errorf("missing: it can't be told from a repository at %s", repo.Hostname())
-}
-
-// proxy returns the GOPROXY base to print, without a trailing slash; "" for none.
-func (im Import) proxy(host string) (string, error) {
-	base := im.Proxy
-	if base == "" {
-		return "", nil
-	}
-	if base[0] == '/' {
-		name, _, _ := strings.Cut(host, "/")
-		base = "https://" + name + base
-	}
-	u, err := parsePublicURL(base, vcsSchemes["mod"])
-	if err == nil {
-		err = checkProxyURL(u, base)
-	}
-	return strings.TrimSuffix(base, "/"), err
-}
-
-// checkProxyURL returns what is wrong with u, parsed from raw, as the base of a GOPROXY. The go command cleans its
-// path: what that would change can't be meant.
-func checkProxyURL(u *url.URL, raw string) error {
-	if strings.ContainsAny(raw, "?#") {
-		return errors.New("has a query or a fragment")
-	}
-	if path := strings.TrimSuffix(u.Path, "/"); path != "" && !validElements(path[1:]) {
-		return errors.New(`has an element in its path that is empty, "." or ".."`)
-	}
-	return nil
-}
-
-// checkDirectory returns what is wrong with im.Directory: as with Config's, and as a field of a tag, if it is to be one.
-func (im Import) checkDirectory(dir string, tagged bool) []string {
-	faults := directoryProblems(im.Directory)
-	if tagged && (strings.ContainsFunc(dir, unicode.IsSpace) || strings.HasPrefix(dir, "-")) {
-		faults = append(faults, "has a blank or begins with a hyphen, which a go-import tag can't say: set proxy and tags")
-	}
-	return faults
-}
-
-// checkTags returns what is wrong with im.Tags: as with Config's, and without a proxy if the go command looks elsewhere.
-func (im Import) checkTags(dir string) []string {
-	faults := tagsProblems(im.Tags)
-	if len(faults) == 0 && im.Tags != "" && im.Proxy == "" && im.VCS != "mod" && !im.goCommandsTags(dir) {
-		own := "v*"
-		if dir != "" {
-			own = dir + "/v*"
-		}
-		faults = append(faults, fmt.Sprintf("the go command would look for %q there: set proxy to a GOPROXY that knows the tags", own))
-	}
-	return faults
-}
-
-// checkDisplay returns what is wrong with display and its fields.
-func checkDisplay(display string, fields []string) error {
-	switch {
-	case display == "":
-		return nil
-	case len(fields) != 3:
-		return fmt.Errorf("has %d fields, not 3 (home, directory, file)", len(fields))
-	case !printable(display, " \t\r\n"):
-		return errors.New("has a control character, or is no UTF-8")
-	}
-	return nil
-}
-
-// parsePublicURL parses the absolute URL raw, which is to be printed for everyone as a field of a tag. Errors don't
-// quote it: it might hold a password.
-func parsePublicURL(raw string, schemes []string) (*url.URL, error) {
-	if !printable(raw, "") {
-		return nil, errors.New("has a blank or a control character, or is no UTF-8")
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Scheme == "":
-		return nil, fmt.Errorf("is not an absolute URL: scheme://host/path, the scheme one of %s", strings.Join(schemes, ", "))
-	case !slices.Contains(schemes, u.Scheme):
-		return nil, fmt.Errorf("the scheme %q is none of %s", u.Scheme, strings.Join(schemes, ", "))
-	case u.Hostname() == "":
-		return nil, errors.New("has no host")
-	}
-	if u.User != nil {
-		// The user of ssh is no secret ("git"); that of http may be a token.
-		if _, secret := u.User.Password(); secret || u.Scheme == "https" || u.Scheme == "http" {
-			return nil, errors.New("has credentials, and everyone would see them")
-		}
-	}
-	return u, nil
-}
-
-// printable reports whether s is UTF-8, and has neither blanks nor what can't be seen, but for those in except.
-func printable(s, except string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r == ' ' || !unicode.IsPrint(r)) && !strings.ContainsRune(except, r)
-	})
-}
-
-// reasonOf returns what an error of x/mod says about a path, without the path.
-func reasonOf(err error) error {
-	if e := new(module.InvalidPathError); errors.As(err, &e) {
-		return e.Err
-	}
-	return err
-}
-
-// metaFaults are faults with the keys that they are found at.
-type metaFaults []error
-
-func (f *metaFaults) add(key string, reason error) {
-	*f = append(*f, fmt.Errorf("%s: %w", key, reason))
-}
-
-// err returns all faults as one error, a line each; nil for none.
-func (f metaFaults) err() error {
-	errs := make([]error, len(f))
-	for i, fault := range f {
-		errs[i] = fmt.Errorf("vanity: site: %w", fault)
-	}
-	return errors.Join(errs...)
+	return list, faults.Err("vanity: site: ")
 }

@@ -192,8 +192,7 @@ type Import struct {
 // Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
 // with the key and the reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
 func (s Site) Validate() error {
-	_, err := s.pages()
-	return err
+	return s.faults().Err("vanity: site: ")
 }
 
 // Meta answers the go command's question where the code of an import path lives (?go-get=1): for every import path at
@@ -213,8 +212,7 @@ func (s Site) Validate() error {
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Meta")
-	pages, err := site.pages()
-	if err != nil {
+	if err := site.Validate(); err != nil {
 		panic(err)
 	}
 	age := site.CacheMaxAge
@@ -222,39 +220,27 @@ func Meta(site Site, opts ...Option) http.Handler {
 		age = defaultCacheMaxAge
 	}
 	m := &metaHandler{
-		pages:        make(map[string]metaPage, len(pages)),
+		host:         strings.TrimSuffix(site.Host, "/"),
+		paths:        maps.Clone(site.Paths),
 		cacheControl: fmt.Sprintf("public, max-age=%d", age),
 		next:         o.next,
 	}
-	for _, p := range pages {
-		host, _, _ := strings.Cut(p.Prefix, "/")
-		path := p.Prefix[len(host):]
-		m.host = host
-		m.pages[path] = newMetaPage(p)
-		m.longest = max(m.longest, len(path))
+	for key := range m.paths {
+		m.longest = max(m.longest, len(key))
 	}
 	return m
 }
 
 const defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
 
-// A metaHandler is the handler of [Meta]. It doesn't change once made.
+// A metaHandler is the handler of [Meta]. It doesn't change once made; pages are made for each request, which costs some
+// microseconds, and nothing for those that nobody asks for.
 type metaHandler struct {
-	host         string              // name alone
-	pages        map[string]metaPage // by URL path without a trailing slash, so "" for the host itself
-	longest      int                 // length of the longest path in pages
+	host         string // name, and perhaps a path
+	paths        map[string]Import
+	longest      int // length of the longest key in paths
 	cacheControl string
 	next         http.Handler
-}
-
-type metaPage struct {
-	body []byte
-	etag string
-}
-
-func newMetaPage(p discovery.Page) metaPage {
-	body := p.HTML()
-	return metaPage{body: body, etag: fmt.Sprintf(`"%x"`, sha256.Sum256(body))}
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -267,37 +253,33 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply.MethodNotAllowed().Write(w, r)
 		return
 	}
-	rp := reply.Bytes(reply.HTML, m.cacheControl, page.body)
-	rp.ETag = page.etag
+	body := page.HTML()
+	rp := reply.Bytes(reply.HTML, m.cacheControl, body)
+	rp.ETag = fmt.Sprintf(`"%x"`, sha256.Sum256(body))
 	rp.Write(w, r)
 }
 
-// find returns the page of the longest prefix that path is at or below. The work is bounded by the longest prefix:
-// a path of a million slashes costs no more.
-func (m *metaHandler) find(path string) (page metaPage, ok bool) {
+// find returns the page of the longest prefix that path is at or below.
+func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 	path = strings.TrimSuffix(path, "/")
-	if path != "" && path[0] != '/' {
-		return metaPage{}, false // "*", or what a StripPrefix with a slash too many has left
+	name, hostPath, below := strings.Cut(m.host, "/")
+	if below {
+		hostPath = "/" + hostPath
 	}
-	rest := path
-	if len(rest) > m.longest {
-		rest = rest[:strings.LastIndexByte(rest[:m.longest+1], '/')]
+	rest, ok := strings.CutPrefix(path, hostPath)
+	if !ok || rest != "" && rest[0] != '/' { // also "*", or what a StripPrefix with a slash too many has left
+		return page, false
 	}
-	for {
-		if page, ok := m.pages[rest]; ok {
-			return page, module.CheckImportPath(m.host+path) == nil
-		}
-		slash := strings.LastIndexByte(rest, '/')
-		if slash < 0 {
-			return metaPage{}, false
-		}
-		rest = rest[:slash]
+	match, ok := discovery.Find(m.paths, strings.TrimPrefix(rest, "/"), m.longest)
+	if !ok || module.CheckImportPath(name+path) != nil {
+		return page, false
 	}
+	page, faults := discovery.Import(m.paths[match.Key]).Page(m.host, discovery.Prefix(m.host, match.Path))
+	return page, len(faults) == 0
 }
 
-// pages returns what the imports of s come to, in the order of their keys, or all that is wrong with s.
-func (s Site) pages() ([]discovery.Page, error) {
-	var faults check.Faults
+// faults returns all that is wrong with s, in the order of its keys.
+func (s Site) faults() (faults check.Faults) {
 	host := strings.TrimSuffix(s.Host, "/")
 	if err := discovery.CheckHost(host); err != nil {
 		faults.Add("host", err.Error())
@@ -309,26 +291,22 @@ func (s Site) pages() ([]discovery.Page, error) {
 	if len(s.Paths) == 0 {
 		faults.Add("paths", "there are none")
 	}
-	var list []discovery.Page
-	keys := make(map[string]string) // by prefix
+	keys := make(map[string]string, len(s.Paths)) // by path
 	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
 		where := fmt.Sprintf("paths[%q]", key)
-		prefix := host
-		if path := strings.TrimSuffix(strings.TrimPrefix(key, "/"), "/"); path != "" {
-			prefix += "/" + path
-		}
-		if first, ok := keys[prefix]; ok {
+		path := discovery.CleanKey(key)
+		prefix := discovery.Prefix(host, path)
+		if first, ok := keys[path]; ok {
 			faults.Add(where, fmt.Sprintf("means the same import prefix as paths[%q]", first))
 		}
-		keys[prefix] = key
+		keys[path] = key
 		if err := module.CheckImportPath(prefix); err != nil {
 			faults.Add(where, check.PathReason(err).Error())
 		}
-		page, fs := discovery.Import(s.Paths[key]).Page(host, prefix)
+		_, fs := discovery.Import(s.Paths[key]).Page(host, prefix)
 		for _, f := range fs {
 			faults.Add(where, f.Key+": "+f.Reason)
 		}
-		list = append(list, page)
 	}
-	return list, faults.Err("vanity: site: ")
+	return faults
 }

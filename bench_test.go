@@ -1,0 +1,45 @@
+package vanity_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"testing"
+
+	"example.com/vanity"
+)
+
+// benchSite has n imports.
+func benchSite(n int) vanity.Site {
+	site := vanity.Site{Host: "go.acme.dev", Paths: make(map[string]vanity.Import, n)}
+	for i := range n {
+		name := fmt.Sprintf("team%d/tool%d", i%100, i)
+		site.Paths[name] = vanity.Import{Repo: "https://github.com/acme/mono", Directory: name, Tags: name + "/v*", Proxy: "/go"}
+	}
+	return site
+}
+
+var benchSizes = []int{10, 100_000}
+
+func BenchmarkMetaStart(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			site := benchSite(n)
+			for b.Loop() {
+				vanity.Meta(site)
+			}
+		})
+	}
+}
+
+func BenchmarkMeta(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := vanity.Meta(benchSite(n))
+			r := httptest.NewRequest("GET", fmt.Sprintf("/team%d/tool%d/sub/pkg?go-get=1", (n-1)%100, n-1), nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+}

@@ -313,6 +313,35 @@ func TestMetaTags(t *testing.T) {
 	}
 }
 
+// TestMetaSiteProxy has what the proxy of a site makes of imports.
+func TestMetaSiteProxy(t *testing.T) {
+	const repo = "https://github.com/acme/mono"
+	const mod, git = "acme.dev/go/tool mod https://acme.dev/-", "acme.dev/go/tool git " + repo
+	for _, tt := range []struct {
+		im   vanity.Import
+		want []string
+	}{
+		{vanity.Import{Repo: repo}, []string{git}},
+		{vanity.Import{Repo: repo, Tags: "v*"}, []string{mod, git}},
+		{vanity.Import{Repo: repo, Tags: "tool-*"}, []string{mod}},
+		{vanity.Import{Repo: repo, Directory: "tool"}, []string{mod}},
+		{vanity.Import{Repo: repo, Directory: "tool", Tags: "v*"}, []string{mod}},
+		{vanity.Import{Repo: repo, Directory: "tool", Tags: "tool/v*"}, []string{mod, git + " tool"}},
+		{vanity.Import{Repo: repo, Directory: "-my tool"}, []string{mod}},
+		{vanity.Import{Repo: "https://git.acme.dev/mono", Tags: "tool-*"}, []string{mod}},
+		{vanity.Import{Directory: "tool"}, []string{mod}},
+		{vanity.Import{Repo: repo, Proxy: "https://proxy.acme.dev/x", Tags: "*"}, []string{"acme.dev/go/tool mod https://proxy.acme.dev/x"}},
+		{vanity.Import{Repo: "https://proxy.acme.dev/y", VCS: "mod"}, []string{"acme.dev/go/tool mod https://proxy.acme.dev/y"}},
+	} {
+		site := metaSite("acme.dev/go", tt.im)
+		site.Proxy = "/-/"
+		_, body := metaGet(t, vanity.Meta(site), "GET", "/go/tool/sub")
+		if got, err := metaTags(body, "go-import"); err != nil || !cmp.Equal(got, tt.want) {
+			t.Errorf("%+v: %q, %v, want %q", tt.im, got, err, tt.want)
+		}
+	}
+}
+
 // TestMetaPrefix has every request in four columns: which prefix answers, for a host with and without a path.
 func TestMetaPrefix(t *testing.T) {
 	repo := func(name string) vanity.Import { return vanity.Import{Repo: "https://github.com/acme/" + name} }
@@ -720,6 +749,11 @@ func TestSiteValidate(t *testing.T) {
 		{withHost("acme.dev\n"), `host: "acme.dev\n": invalid char '\n'`},
 
 		{vanity.Site{Host: "acme.dev"}, "paths: there are none"},
+		{vanity.Site{Host: "acme.dev", Proxy: "https://u@h/go", Paths: withKeys("a").Paths}, "proxy: " + secret},
+		{vanity.Site{Host: "acme.dev", Proxy: "go", Paths: map[string]vanity.Import{"a": {Repo: gh, Tags: "*"}}}, "proxy: " + noURL + "https, http"},
+		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"a": {Repo: gh, VCS: "mod", Tags: "*"}}},
+			`paths["a"]: vcs: mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it`},
+		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"a": {}}}, `paths["a"]: repo: ` + missing},
 		{vanity.Site{Host: "acme.dev", CacheMaxAge: -1, Paths: withKeys("a").Paths}, "cache_max_age: -1 is negative"},
 		{withKeys("", "a", "/b", "/c/", "d/e", "v2", "~x", "c++"), ""},
 		{withKeys("", "/"), `paths["/"]: means the same import prefix as paths[""]`},
@@ -963,7 +997,7 @@ func TestSiteDecode(t *testing.T) {
 // TestSiteKeys asserts that every field has the same key in YAML as in JSON, since we can't decode YAML here.
 func TestSiteKeys(t *testing.T) {
 	want := map[string][]string{
-		"Site":   {"host", "cache_max_age", "paths"},
+		"Site":   {"host", "cache_max_age", "proxy", "paths"},
 		"Import": {"repo", "vcs", "display", "proxy", "directory", "tags"},
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[vanity.Site](), reflect.TypeFor[vanity.Import]()} {

@@ -15,7 +15,8 @@
 //	}))
 //	mux.Handle("/", vanity.Meta(vanity.Site{
 //		Host:  "go.acme.dev",
-//		Paths: map[string]vanity.Import{"tool": {Proxy: "/go", Directory: "libs/tool", Tags: "tool-*"}},
+//		Proxy: "/go",
+//		Paths: map[string]vanity.Import{"tool": {Directory: "libs/tool", Tags: "tool-*"}},
 //	}))
 //
 // # How the go command gets there
@@ -146,6 +147,11 @@ type Site struct {
 	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
+	// Proxy is the base of the GOPROXY that serves those imports that need one, so that it is said once: each import
+	// with a Directory or Tags, but no Proxy of its own. It has the syntax of Import.Proxy. If empty, an import is
+	// proxied only if it says so itself.
+	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
+
 	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
 	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
 	// longer prefix does. No two keys may come to the same prefix.
@@ -155,12 +161,13 @@ type Site struct {
 // An Import says where the code below one import prefix lives, and how the go command gets it: from the repository,
 // or from a server of the GOPROXY protocol, such as [Goproxy].
 //
-// With Proxy set, the page sends the go command there by a "mod" tag. The tag of the repository stands beside it, for
-// other readers such as pkg.go.dev, if the repository's version tags are those that the go command itself looks for:
-// then both say the same. Without Proxy, the page has the tag of the repository alone.
+// It is proxied if it has a Proxy, or if the site has one, and it a Directory or Tags. Then the page sends the go command
+// there by a "mod" tag. The tag of the repository stands beside it, for other readers such as pkg.go.dev, if Tags and
+// Directory say that the repository's version tags are those that the go command itself looks for: then both say the
+// same. The page of an import that is not proxied has the tag of the repository alone.
 type Import struct {
 	// Repo is the URL of the repository, its scheme included. It is shown to everyone, so it may not hold
-	// credentials. It may be empty if Proxy is set: then the page doesn't say where the repository is.
+	// credentials. It may be empty if the import is proxied: then the page doesn't say where the repository is.
 	Repo string `json:"repo,omitempty" yaml:"repo,omitempty"`
 
 	// VCS is the go command's word for the repository's version control system: git, hg, svn, bzr or fossil; or mod,
@@ -175,17 +182,18 @@ type Import struct {
 
 	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
 	// a path ("/go") on the site's own host, meaning https, the host name of Host without Host's path, and that path.
-	// If empty, the go command fetches from Repo.
+	// If empty, that of the site, if the import has a Directory or Tags; else the go command fetches from Repo.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
 	// Directory is the slash-separated directory of the repository that stands for the import prefix. A trailing
-	// slash is tolerated. If empty, the repository's root. Without Proxy it needs Go 1.25 at the user's: an older go
+	// slash is tolerated. If empty, the repository's root. Without a proxy it needs Go 1.25 at the user's: an older go
 	// command ignores a tag that names a directory.
 	Directory string `json:"directory,omitempty" yaml:"directory,omitempty"`
 
-	// Tags is the pattern of the version tags, "*" standing for the version without its "v". If empty, "v*"; or,
-	// with Directory but no Proxy, where the go command looks: Directory + "/v*". Without Proxy nothing else works,
-	// and is refused.
+	// Tags is the pattern of the version tags, "*" standing for the version without its "v". If empty, "v*" for a
+	// proxied import; with Directory, as in [Config], only if there is no doubt: a [Goproxy] serves nothing where there
+	// are tags "DIRECTORY/v*" besides, until Tags says which are meant. If empty for an import that is not proxied, what
+	// the go command looks for: "v*", or "DIRECTORY/v*"; nothing else works there, and is refused.
 	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
 }
 
@@ -220,7 +228,7 @@ func Meta(site Site, opts ...Option) http.Handler {
 		age = defaultCacheMaxAge
 	}
 	m := &metaHandler{
-		host:         strings.TrimSuffix(site.Host, "/"),
+		site:         site.discovery(),
 		paths:        maps.Clone(site.Paths),
 		cacheControl: fmt.Sprintf("public, max-age=%d", age),
 		next:         o.next,
@@ -236,7 +244,7 @@ const defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
 // A metaHandler is the handler of [Meta]. It doesn't change once made; pages are made for each request, which costs some
 // microseconds, and nothing for those that nobody asks for.
 type metaHandler struct {
-	host         string // name, and perhaps a path
+	site         discovery.Site
 	paths        map[string]Import
 	longest      int // length of the longest key in paths
 	cacheControl string
@@ -262,7 +270,7 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // find returns the page of the longest prefix that path is at or below.
 func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 	path = strings.TrimSuffix(path, "/")
-	name, hostPath, below := strings.Cut(m.host, "/")
+	name, hostPath, below := strings.Cut(m.site.Host, "/")
 	if below {
 		hostPath = "/" + hostPath
 	}
@@ -274,16 +282,21 @@ func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 	if !ok || module.CheckImportPath(name+path) != nil {
 		return page, false
 	}
-	page, faults := discovery.Import(m.paths[match.Key]).Page(m.host, discovery.Prefix(m.host, match.Path))
+	page, faults := m.site.Page(discovery.Import(m.paths[match.Key]), discovery.Prefix(m.site.Host, match.Path))
 	return page, len(faults) == 0
+}
+
+// discovery returns what the imports of s have in common.
+func (s Site) discovery() discovery.Site {
+	return discovery.Site{Host: strings.TrimSuffix(s.Host, "/"), Proxy: s.Proxy}
 }
 
 // faults returns all that is wrong with s, in the order of its keys.
 func (s Site) faults() (faults check.Faults) {
-	host := strings.TrimSuffix(s.Host, "/")
-	if err := discovery.CheckHost(host); err != nil {
-		faults.Add("host", err.Error())
-		host = "host.invalid" // so that the faults of the paths are found as well
+	d := s.discovery()
+	faults = d.Check()
+	if len(faults) > 0 {
+		d = discovery.Site{Host: discovery.NoHost, Proxy: d.Proxy}
 	}
 	if s.CacheMaxAge < 0 {
 		faults.Add("cache_max_age", fmt.Sprintf("%d is negative", s.CacheMaxAge))
@@ -295,7 +308,7 @@ func (s Site) faults() (faults check.Faults) {
 	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
 		where := fmt.Sprintf("paths[%q]", key)
 		path := discovery.CleanKey(key)
-		prefix := discovery.Prefix(host, path)
+		prefix := discovery.Prefix(d.Host, path)
 		if first, ok := keys[path]; ok {
 			faults.Add(where, fmt.Sprintf("means the same import prefix as paths[%q]", first))
 		}
@@ -303,7 +316,7 @@ func (s Site) faults() (faults check.Faults) {
 		if err := module.CheckImportPath(prefix); err != nil {
 			faults.Add(where, check.PathReason(err).Error())
 		}
-		_, fs := discovery.Import(s.Paths[key]).Page(host, prefix)
+		_, fs := d.Page(discovery.Import(s.Paths[key]), prefix)
 		for _, f := range fs {
 			faults.Add(where, f.Key+": "+f.Reason)
 		}

@@ -20,8 +20,37 @@ type Import struct {
 	Repo, VCS, Display, Proxy, Directory, Tags string
 }
 
-// CheckHost returns what is wrong with host, a host name and perhaps a path.
-func CheckHost(host string) error {
+// A Site is what the imports of a vanity.Site have in common.
+type Site struct {
+	Host  string // host name and perhaps a path, without a slash at its end
+	Proxy string // base of a GOPROXY, for the imports that need one
+}
+
+// Check returns what is wrong with s, by the keys of a vanity.Site.
+func (s Site) Check() (faults check.Faults) {
+	if err := checkHost(s.Host); err != nil {
+		faults.Add("host", err.Error())
+		s.Host = NoHost
+	}
+	if _, err := proxyURL(s.Host, s.Proxy); err != nil {
+		faults.Add("proxy", err.Error())
+	}
+	return faults
+}
+
+// NoHost stands for a host that is wrong, so that the faults of paths are found as well.
+const NoHost = "host.invalid"
+
+// Base returns the base of the GOPROXY that serves im, as it was configured; "" for none.
+func (s Site) Base(im Import) string {
+	if im.Proxy == "" && im.VCS != "mod" && (im.Directory != "" || im.Tags != "") {
+		return s.Proxy
+	}
+	return im.Proxy
+}
+
+// checkHost returns what is wrong with host, a host name and perhaps a path.
+func checkHost(host string) error {
 	name, _, _ := strings.Cut(host, "/")
 	switch {
 	case host == "":
@@ -40,14 +69,16 @@ func CheckHost(host string) error {
 	return nil
 }
 
-// Page returns what im comes to under prefix, or what is wrong with it. Host may have a path.
-func (im Import) Page(host, prefix string) (Page, check.Faults) {
+// Page returns what im comes to under prefix, or what is wrong with it. What is wrong with s is none of its faults.
+func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	var faults check.Faults
 	add := func(key string, err error) {
 		if err != nil {
 			faults.Add(key, err.Error())
 		}
 	}
+	own := im.Proxy != ""
+	im.Proxy = s.Base(im)
 	dir := strings.TrimSuffix(im.Directory, "/")
 	tagged := im.Repo != "" && im.goCommandsTags(dir) // print the tag of the repository
 	repo, err := im.checkRepo()
@@ -60,8 +91,10 @@ func (im Import) Page(host, prefix string) (Page, check.Faults) {
 	for _, fault := range im.checkTags(dir) {
 		faults.Add("tags", check.Quote(im.Tags)+": "+fault)
 	}
-	proxy, err := im.proxy(host)
-	add("proxy", err)
+	proxy, err := proxyURL(s.Host, im.Proxy)
+	if own {
+		add("proxy", err)
+	}
 	source := strings.Fields(im.Display)
 	add("display", checkDisplay(im.Display, source))
 	if len(faults) > 0 {
@@ -157,9 +190,8 @@ func (im Import) vcs(repo *url.URL, needed bool) (string, error) {
 	return "", fmt.Errorf("missing: it can't be told from a repository at %s", repo.Hostname())
 }
 
-// proxy returns the GOPROXY base to print, without a trailing slash; "" for none.
-func (im Import) proxy(host string) (string, error) {
-	base := im.Proxy
+// proxyURL returns the GOPROXY base to print, without a trailing slash; "" for none.
+func proxyURL(host, base string) (string, error) {
 	if base == "" {
 		return "", nil
 	}

@@ -76,5 +76,5 @@ func ExampleSite_Validate() {
 	fmt.Println(site.Validate())
 	// Output:
 	// vanity: site: host: "go.acme.dev:443" has a port: the go command refuses import paths with a port
-	// vanity: site: paths["tool"]: vcs: missing: it can't be told from a repository at git.acme.dev
+	// vanity: site: paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev
 }

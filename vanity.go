@@ -318,7 +318,7 @@ func (s Site) faults() (faults check.Faults) {
 		}
 		_, fs := d.Page(discovery.Import(s.Paths[key]), prefix)
 		for _, f := range fs {
-			faults.Add(where, f.Key+": "+f.Reason)
+			faults.Add(where+"."+f.Key, f.Reason)
 		}
 	}
 	return faults

@@ -2,7 +2,6 @@ package vanity_test
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
@@ -44,28 +43,36 @@ func ExampleMeta() {
 	// <meta name="go-import" content="go.acme.dev/log git https://codeberg.org/acme/log">
 }
 
-// A file of govanity or govanityurls is a Site as it stands.
-func ExampleSite() {
-	file := `{
+// A file of govanityurls, in JSON, is a Site as it stands.
+func ExampleParseSite() {
+	site, err := vanity.ParseSite([]byte(`{
 		"host": "go.acme.dev",
 		"cache_max_age": 3600,
 		"paths": {
 			"/portmidi": {"repo": "https://github.com/acme/portmidi"},
 			"launchpad": {"repo": "https://git.acme.dev/launchpad", "vcs": "git"}
 		}
-	}`
-	var site vanity.Site
-	if err := json.Unmarshal([]byte(file), &site); err != nil {
-		log.Fatal(err)
-	}
-	if err := site.Validate(); err != nil {
+	}`))
+	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(site.Host, site.CacheMaxAge, site.Paths["launchpad"].VCS)
-	// Output: go.acme.dev 3600 git
+
+	_, err = vanity.ParseSite([]byte(`{
+		"host": "go.acme.dev",
+		"max_age": 3600,
+		"paths": {
+			"tool": {"repo": "https://git.acme.dev/tool", "vcs": ["git"]}
+		}
+	}`))
+	fmt.Println(err)
+	// Output:
+	// go.acme.dev 3600 git
+	// vanity: site: max_age: unknown key: want one of host, cache_max_age, proxy, paths
+	// vanity: site: paths["tool"].vcs: is a list: want a string
 }
 
-// A configuration from a file or a flag is best checked before it is served: all faults come in one error.
+// A configuration that a program puts together is best checked before it is served: all faults come in one error.
 func ExampleSite_Validate() {
 	site := vanity.Site{
 		Host: "go.acme.dev:443",

@@ -969,10 +969,11 @@ func TestSiteDecode(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got vanity.Site
-			d := json.NewDecoder(strings.NewReader(tt.file))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&got); err != nil {
+			if err := json.Unmarshal([]byte(tt.file), &got); err != nil {
 				t.Fatal(err)
+			}
+			if strict, err := vanity.ParseSite([]byte(tt.file)); err != nil || !cmp.Equal(strict, got) {
+				t.Errorf("ParseSite: %+v, %v, want %+v", strict, err, got)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -992,6 +993,87 @@ func TestSiteDecode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParseSite has all that may be wrong with a file in one, and what hides the rest.
+func TestParseSite(t *testing.T) {
+	file := strings.ReplaceAll(`{
+		"host": "acme.dev:80",
+		"Cache_max_age": 3600,
+		"cache_max_age": "1h",
+		"proxy": "/go",
+		"paths": {
+			"tool": {"repo": "https://git.acme.dev/tool", "dir": "x", "display": "x"},
+			"/tool": {"repo": "https://github.com/acme/tool", "repo": "https://github.com/acme/other"},
+			"log": {"repo": ["https://github.com/acme/log"], "vcs": "cvs"},
+			"bad": "https://github.com/acme/bad",
+			"\u0007": {"repo": "https://github.com/acme/bellBAD"}
+		}
+	} x`, "BAD", "\xff")
+	want := []string{
+		`line 11: is not valid UTF-8`,
+		`Cache_max_age: unknown key: want one of host, cache_max_age, proxy, paths`,
+		`cache_max_age: is a string: want a number`,
+		`paths["tool"].dir: unknown key: want one of repo, vcs, display, proxy, directory, tags`,
+		`paths["/tool"].repo: is given twice`,
+		`paths["log"].repo: is a list: want a string`,
+		`paths["bad"]: is a string: want an object`,
+		`line 13: there is more after the end of the value`,
+		`host: "acme.dev:80" has a port: the go command refuses import paths with a port`,
+		`paths["\a"]: invalid char '\a'`,
+		`paths["log"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
+		`paths["tool"]: means the same import prefix as paths["/tool"]`,
+		`paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`,
+		`paths["tool"].display: has 1 fields, not 3 (home, directory, file)`,
+	}
+	for data, want := range map[string][]string{
+		file:                              want,
+		"":                                {"line 1: unexpected end"},
+		"[]":                              {"line 1: is a list: want an object"},
+		"{\n\"host\": 1,\n\"paths\": {}}": {"host: is a number: want a string", "paths: there are none"},
+		`{"x": 1, "paths": {`:             {"x: unknown key: want one of host, cache_max_age, proxy, paths", "line 1: unexpected end"},
+	} {
+		site, err := vanity.ParseSite([]byte(data))
+		if err == nil {
+			t.Errorf("%s: no error", data)
+			continue
+		}
+		if diff := cmp.Diff(want, strings.Split(strings.ReplaceAll(err.Error(), "vanity: site: ", ""), "\n")); diff != "" || site.Paths != nil {
+			t.Errorf("%s: %+v (-want +got):\n%s", data, site, diff)
+		}
+	}
+}
+
+// FuzzParseSite asserts that what is accepted is valid, and comes back as it was.
+func FuzzParseSite(f *testing.F) {
+	f.Add([]byte(`{"host": "acme.dev", "cache_max_age": 60, "proxy": "/go", "paths": {"/a/": {"repo": "https://github.com/acme/a", "tags": "a-*"}}}`))
+	f.Add([]byte(`{"host": "acme.dev/go", "paths": {"": {"repo": "https://h/\u003c\"", "vcs": "hg", "display": "a b c"}}}`))
+	f.Add([]byte(`{"host": "acme.dev", "host": 1, "paths": {"a": [{"b": {}}], "x": null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		site, err := vanity.ParseSite(data)
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !strings.HasPrefix(line, "vanity: site: ") {
+					t.Errorf("%q: line %q", data, line)
+				}
+			}
+			return
+		}
+		if err := site.Validate(); err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		out, err := json.Marshal(site)
+		if err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		again, err := vanity.ParseSite(out)
+		if err != nil {
+			t.Fatalf("%q, then %s: %v", data, out, err)
+		}
+		if twice, err := json.Marshal(again); err != nil || !bytes.Equal(out, twice) {
+			t.Errorf("%q: %s, then %s", data, out, twice)
+		}
+	})
 }
 
 // TestSiteKeys asserts that every field has the same key in YAML as in JSON, since we can't decode YAML here.

@@ -134,10 +134,11 @@ import (
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
 	"example.com/vanity/internal/reply"
+	"example.com/vanity/internal/strictjson"
 )
 
 // A Site says which import paths a host answers for, and where the code of each lives: what [Meta] serves. A
-// configuration file of govanity or govanityurls decodes into it as it stands, whether JSON or YAML.
+// configuration file of govanity or govanityurls decodes into it as it stands, whether JSON or YAML: see [ParseSite].
 type Site struct {
 	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go".
 	// A trailing slash is tolerated. It may hold neither a scheme nor a port, nor upper-case letters: import paths
@@ -201,6 +202,29 @@ type Import struct {
 // with the key and the reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
 func (s Site) Validate() error {
 	return s.faults().Err("vanity: site: ")
+}
+
+// ParseSite reads a site from JSON, such as a file of govanity or govanityurls in that form. It takes nothing that it
+// doesn't understand: the error names all unknown and repeated keys, values of wrong types (null is one), what is no
+// UTF-8, what follows the end, and everything that [Site.Validate] finds, each on a line of its own with the key and the
+// reason. After a fault of syntax it names what precedes that, and no more. Keys are taken in lower case alone.
+//
+// A file in YAML is for a YAML library to decode into a [Site], strictly if it can, and then for Validate.
+func ParseSite(data []byte) (Site, error) {
+	var s Site
+	faults, lost := strictjson.Decode(data, &s)
+	if !lost[""] {
+		for _, f := range s.faults() {
+			path, _, _ := strings.Cut(f.Key, "].")
+			if !lost[f.Key] && !lost[path+"]"] {
+				faults = append(faults, f)
+			}
+		}
+	}
+	if err := faults.Err("vanity: site: "); err != nil {
+		return Site{}, err
+	}
+	return s, nil
 }
 
 // Meta answers the go command's question where the code of an import path lives (?go-get=1): for every import path at

@@ -425,6 +425,129 @@ func TestMetaPrefix(t *testing.T) {
 	run("belowRooted", belowRooted, func(i int) string { return tests[i].belowRooted })
 }
 
+// TestMetaWildcard has the tags of paths below wildcards, and of what beats them.
+func TestMetaWildcard(t *testing.T) {
+	const gh = "https://github.com/acme/"
+	site := vanity.Site{Host: "acme.dev/go", Proxy: "/-", Paths: map[string]vanity.Import{
+		"*":         {Repo: gh + "*", Display: "https://h/* https://h/*{/dir} _"},
+		"/lib/*/":   {Repo: gh + "mono", Directory: "libs/*", Tags: "libs/*/v*"},
+		"lib/x":     {Repo: gh + "x"},
+		"lib/x/y/z": {Repo: gh + "z"},
+		"tool":      {Repo: gh + "own"},
+		"deep/er/*": {Repo: gh + "go-*-go.git", Tags: "*-v*"},
+	}}
+	rooted := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"": {Repo: gh + "root"}, "*": {Repo: gh + "*"}}}
+	git := func(prefix, repo string) string { return "acme.dev/" + prefix + " git " + gh + repo }
+	mod := func(prefix string) string { return "acme.dev/" + prefix + " mod https://acme.dev/-" }
+	long := strings.Repeat("x", 255)
+	for _, tt := range []struct {
+		site vanity.Site
+		path string
+		want string // of the first tag; empty for no page
+	}{
+		{site, "/go", ""},
+		{site, "/go/", ""},
+		{site, "/a", ""},
+		{site, "/go/a", git("go/a", "a")},
+		{site, "/go/a/v2/sub", git("go/a", "a")},
+		{site, "/go/A-b_c~d.e", git("go/A-b_c~d.e", "A-b_c~d.e")},
+		{site, "/go/" + long, git("go/"+long, long)},
+		{site, "/go/" + long + "x", ""},
+		{site, "/go/tool/x", git("go/tool", "own")},
+		{site, "/go/toolbox", git("go/toolbox", "toolbox")},
+		{site, "/go/lib", git("go/lib", "lib")},
+		{site, "/go/lib/v2", git("go/lib", "lib")},
+		{site, "/go/lib/a", mod("go/lib/a")},
+		{site, "/go/lib/a/v2/b", mod("go/lib/a")},
+		{site, "/go/lib/x/y", git("go/lib/x", "x")},
+		{site, "/go/lib/x/y/z/v3", git("go/lib/x/y/z", "z")},
+		{site, "/go/deep/er", git("go/deep", "deep")},
+		{site, "/go/deep/er/x/y", mod("go/deep/er/x")},
+		// No elements.
+		{site, "/go/v2", ""},
+		{site, "/go/v10/x", ""},
+		{site, "/go/a..b", ""},
+		{site, "/go/a.", ""},
+		{site, "/go/.a", ""},
+		{site, "/go/-a", ""},
+		{site, "/go/c++", ""},
+		{site, "/go/con", ""},
+		{site, "/go/a.git", ""},
+		{site, "/go/a.Hg/x", ""},
+		{site, "/go/*", ""},
+		{site, "/go/lib/*", ""},
+		{site, "/go/a%2Fb/c", git("go/a", "a")},
+		{site, "/go/%2e%2e", ""},
+		{site, "/go/a%20b", ""},
+		{site, "/go/%C3%A9", ""},
+		{site, "/go/a%00", ""},
+		{site, "/go/a%3Fb", ""},
+		{site, "/go/lib/" + long + "x", git("go/lib", "lib")},
+
+		{rooted, "/", "acme.dev git " + gh + "root"},
+		{rooted, "/v2/x", "acme.dev git " + gh + "root"},
+		{rooted, "/a/b", git("a", "a")},
+	} {
+		_, body := metaGet(t, vanity.Meta(tt.site), "GET", tt.path)
+		got, err := metaTags(body, "go-import")
+		if err != nil || strings.Join(got[:min(len(got), 1)], "") != tt.want {
+			t.Errorf("%.40s: %.200q, %v, want %.200q", tt.path, got, err, tt.want)
+		}
+	}
+	_, body := metaGet(t, vanity.Meta(site), "GET", "/go/a/b")
+	if got, err := metaTags(body, "go-source"); err != nil || !cmp.Equal(got, []string{"acme.dev/go/a https://h/a https://h/a{/dir} _"}) {
+		t.Errorf("go-source: %q, %v", got, err)
+	}
+	site.Proxy = ""
+	delete(site.Paths, "deep/er/*") // whose tags need it
+	_, body = metaGet(t, vanity.Meta(site), "GET", "/go/lib/a/b")
+	if got, err := metaTags(body, "go-import"); err != nil || !cmp.Equal(got, []string{git("go/lib/a", "mono libs/a")}) {
+		t.Errorf("without a proxy: %q", got)
+	}
+}
+
+// FuzzMetaWildcard asserts that what a path has at a wildcard's place changes nothing else of a URL.
+func FuzzMetaWildcard(f *testing.F) {
+	f.Add("https://github.com/acme/*", "", "", "/tool/v2")
+	f.Add("https://github.com/acme/mono", "libs/*", "libs/*/v*", "/a.b/c")
+	f.Add("https://github.com/a%2f*/..*?", "*", "*.lock/v*", "/2e/..")
+	f.Fuzz(func(t *testing.T, repo, dir, tags, path string) {
+		site := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"*": {Repo: repo, VCS: "git", Directory: dir, Tags: tags}}}
+		if site.Validate() != nil {
+			return
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.URL.Path = path
+		w := httptest.NewRecorder()
+		vanity.Meta(site).ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			return
+		}
+		contents, err := metaTags(w.Body.Bytes(), "go-import")
+		if err != nil || len(contents) != 1 {
+			t.Fatalf("%+v, %q: %q, %v", site, path, contents, err)
+		}
+		elem, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		fields := strings.Fields(contents[0])
+		got, err := url.Parse(fields[2])
+		if err != nil {
+			t.Fatalf("%+v, %q: %v", site, path, err)
+		}
+		want, err := url.Parse(strings.ReplaceAll(repo, "*", "NAME"))
+		if err != nil {
+			t.Fatalf("%+v, %q: %v", site, path, err)
+		}
+		if fields[0] != "acme.dev/"+elem || got.Scheme != want.Scheme || got.Host != want.Host || got.RawQuery != want.RawQuery ||
+			got.Path != strings.ReplaceAll(want.Path, "NAME", elem) && !strings.Contains(repo, "NAME") ||
+			strings.Count(got.EscapedPath(), "/") != strings.Count(want.EscapedPath(), "/") {
+			t.Errorf("%+v, %q: %q", site, path, contents)
+		}
+		if dir != "" && strings.Count(fields[3], "/") != strings.Count(strings.TrimSuffix(dir, "/"), "/") {
+			t.Errorf("%+v, %q: %q", site, path, contents)
+		}
+	})
+}
+
 // TestMetaOddPaths has the paths that only a server's own tricks, or another handler's cutting, can lead to.
 func TestMetaOddPaths(t *testing.T) {
 	root := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"": {Repo: "https://github.com/acme/root"}}}
@@ -720,11 +843,15 @@ func TestSiteValidate(t *testing.T) {
 		return s
 	}
 	with := func(im vanity.Import) vanity.Site { return metaSite("acme.dev", im) }
+	wild := func(key string, im vanity.Import) vanity.Site {
+		return vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{key: im}}
+	}
 	const (
 		gitSchemes = "https, http, ssh, git+ssh, git"
 		noURL      = "is not an absolute URL: scheme://host/path, the scheme one of "
 		missing    = "missing, and so is proxy: one of the two must say where the code is"
 		secret     = "has credentials, and everyone would see them"
+		noStar     = `has no "*" to stand for the path element, nor has directory: every path would be the same module`
 	)
 	tests := []struct {
 		site vanity.Site
@@ -764,8 +891,30 @@ func TestSiteValidate(t *testing.T) {
 		{withKeys("a/../b"), `paths["a/../b"]: invalid path element ".."`},
 		{withKeys("a@v1"), `paths["a@v1"]: invalid char '@'`},
 		{withKeys("a b"), `paths["a b"]: invalid char ' '`},
-		{withKeys("*"), `paths["*"]: invalid char '*'`},
+		{withKeys("a*"), `paths["a*"]: invalid char '*'`},
+		{withKeys("*/a"), `paths["*/a"]: invalid char '*'`},
+		{withKeys("*/*"), `paths["*/*"]: invalid char '*'` + "\nvanity: site: " + `paths["*/*"].repo: ` + noStar},
+		{withKeys("*"), `paths["*"].repo: ` + noStar},
+		{withKeys("lib/*"), `paths["lib/*"].repo: ` + noStar},
 		{withKeys("a?x"), `paths["a?x"]: invalid char '?'`},
+
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/*"}), ""},
+		{wild("/*/", vanity.Import{Repo: "https://github.com/*/go.git", Display: "https://h/* _ _"}), ""},
+		{wild("*", vanity.Import{Repo: gh, Directory: "libs/*", Tags: "libs/*/v*"}), ""},
+		{wild("a/b/*", vanity.Import{Repo: gh, Proxy: "/go", Directory: "*/go", Tags: "*-v*"}), ""},
+		{wild("*", vanity.Import{Proxy: "/go", Directory: "*"}), `paths["*"].repo: missing: a wildcard needs one`},
+		{wild("*", vanity.Import{Repo: "https://github.com/*/*"}), `paths["*"].repo: has 2 "*": want one, which stands for the path element`},
+		{wild("*", vanity.Import{Repo: "https://*.acme.dev/go", VCS: "git"}), `paths["*"].repo: has its "*" outside of the path`},
+		{wild("*", vanity.Import{Repo: "https://*", VCS: "git"}), `paths["*"].repo: has its "*" outside of the path`},
+		{wild("*", vanity.Import{Repo: "*://github.com/acme", VCS: "git"}), `paths["*"].repo: has its "*" outside of the path`},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme?x=*"}), `paths["*"].repo: has its "*" outside of the path`},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/%*"}), `paths["*"].repo: ` + noURL + gitSchemes},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/%2*"}), `paths["*"].repo: ` + noURL + gitSchemes},
+		{wild("*", vanity.Import{Repo: "https://git.acme.dev/*"}), `paths["*"].vcs: missing: it can't be told from a repository at git.acme.dev`},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/*", Tags: "*/v*"}), `paths["*"].tags: "NAME/v*": the go command would look for "v*" there: set proxy to a GOPROXY that knows the tags`},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/*", Tags: "*/*/v*"}), `paths["*"].tags: "NAME/*/v*": has 2 "*": want one, which stands for the version`},
+		{vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"/lib/*": {Repo: "https://github.com/acme/*"}, "lib/*": {Repo: "https://github.com/acme/*"}}},
+			`paths["lib/*"]: means the same import prefix as paths["/lib/*"]`},
 
 		{with(vanity.Import{}), `paths["tool"].repo: ` + missing},
 		{with(vanity.Import{VCS: "git"}), `paths["tool"].repo: missing, though vcs is set`},

@@ -156,6 +156,18 @@ type Site struct {
 	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
 	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
 	// longer prefix does. No two keys may come to the same prefix.
+	//
+	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. In the import,
+	// "*" stands for the element in Repo, where it may be once, in the path, and in Directory and Display; in Tags too, if
+	// there is another "*" behind it for the version. It must be in Repo or in Directory.
+	//
+	//	"*":      {Repo: "https://github.com/acme/*"}
+	//	"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"}
+	//
+	// The longest prefix wins, and of two that are equally long the one without a wildcard. The element has ASCII
+	// letters, digits, and "-", ".", "_" and "~", as module paths have (see [module.CheckPath]), and 255 of them at most; it
+	// doesn't begin with "-", hold ".." or end in the suffix of a version control system, such as ".git". A major version
+	// ("v2") is none: it belongs to the module before it. Whether there is such a repository is not looked up.
 	Paths map[string]Import `json:"paths,omitempty" yaml:"paths,omitempty"`
 }
 
@@ -306,8 +318,17 @@ func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 	if !ok || module.CheckImportPath(name+path) != nil {
 		return page, false
 	}
-	page, faults := m.site.Page(discovery.Import(m.paths[match.Key]), discovery.Prefix(m.site.Host, match.Path))
+	page, faults := m.site.Page(importAt(m.paths, match), discovery.Prefix(m.site.Host, match.Path))
 	return page, len(faults) == 0
+}
+
+// importAt returns the import of a match, for its path element if there is a wildcard.
+func importAt(paths map[string]Import, match discovery.Match) discovery.Import {
+	im := discovery.Import(paths[match.Key])
+	if match.Elem != "" {
+		return im.Expand(match.Elem)
+	}
+	return im
 }
 
 // discovery returns what the imports of s have in common.
@@ -332,18 +353,31 @@ func (s Site) faults() (faults check.Faults) {
 	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
 		where := fmt.Sprintf("paths[%q]", key)
 		path := discovery.CleanKey(key)
-		prefix := discovery.Prefix(d.Host, path)
 		if first, ok := keys[path]; ok {
 			faults.Add(where, fmt.Sprintf("means the same import prefix as paths[%q]", first))
 		}
 		keys[path] = key
-		if err := module.CheckImportPath(prefix); err != nil {
-			faults.Add(where, check.PathReason(err).Error())
-		}
-		_, fs := d.Page(discovery.Import(s.Paths[key]), prefix)
-		for _, f := range fs {
-			faults.Add(where+"."+f.Key, f.Reason)
-		}
+		s.addImportFaults(&faults, d, where, path, key)
 	}
 	return faults
+}
+
+// addImportFaults adds all that is wrong with one import.
+func (s Site) addImportFaults(faults *check.Faults, d discovery.Site, where, path, key string) {
+	match := discovery.Match{Key: key, Path: path}
+	var found check.Faults
+	if parent, ok := discovery.CutWildcard(path); ok {
+		match.Path, match.Elem = parent+discovery.Sample, discovery.Sample
+		found = discovery.Import(s.Paths[key]).CheckWildcard()
+	}
+	prefix := discovery.Prefix(d.Host, match.Path)
+	if err := module.CheckImportPath(prefix); err != nil {
+		faults.Add(where, check.PathReason(err).Error())
+	}
+	if len(found) == 0 {
+		_, found = d.Page(importAt(s.Paths, match), prefix)
+	}
+	for _, f := range found {
+		faults.Add(where+"."+f.Key, f.Reason)
+	}
 }

@@ -43,3 +43,22 @@ func BenchmarkMeta(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkResolve(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			site := benchSite(n)
+			path := fmt.Sprintf("go.acme.dev/team%d/tool%d", (n-1)%100, n-1)
+			for name, path := range map[string]string{"prefix": path, "nested": path + "/sub/pkg/v2", "absent": "go.acme.dev/team/x/y"} {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := site.Resolve(b.Context(), path); (err != nil) != (name == "absent") {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		})
+	}
+}

@@ -100,3 +100,127 @@ func TestDiscoveryGit(t *testing.T) {
 		t.Errorf("sums differ: %v", sums)
 	}
 }
+
+// siteMono has modules in subdirectories: two under tags of their own, one with a nested module.
+const siteMono = `
+write one
+commit one
+tag tool-1.0.0
+tag libs/tool/v1.0.0
+tag libs/log/v0.1.0
+tag libs/log/deep/v0.2.0
+write two
+commit two
+tag tool-2.0.0
+tag libs/tool/v2.0.0
+tag libs/log/v0.3.0
+-- one/LICENSE --
+Do as you please.
+-- one/libs/tool/go.mod --
+module go.acme.test/x/tool
+-- one/libs/tool/tool.go --
+package tool
+-- one/libs/tool/sub/sub.go --
+package sub
+-- one/libs/log/go.mod --
+module go.acme.test/x/libs/log
+-- one/libs/log/log.go --
+package log
+-- one/libs/log/deep/go.mod --
+module go.acme.test/x/libs/log/deep
+-- one/libs/log/deep/deep.go --
+package deep
+-- two/libs/tool/v2/go.mod --
+module go.acme.test/x/tool/v2
+-- two/libs/tool/v2/tool.go --
+package tool
+`
+
+// siteRoot has a module at its root, with a nested one.
+const siteRoot = `
+write
+commit one
+tag v1.0.0
+tag v1.1.0-rc.1
+tag nested/v1.5.0
+tag nested/v2.0.0
+-- go.mod --
+module go.acme.test/x/Root
+-- root.go --
+package root
+-- sub/sub.go --
+package sub
+-- nested/go.mod --
+module go.acme.test/x/Root/nested
+-- nested/nested.go --
+package nested
+-- nested/v2/go.mod --
+module go.acme.test/x/Root/nested/v2
+-- nested/v2/nested.go --
+package nested
+`
+
+// TestDiscoverySite has one site say all: the pages lead the go command to a proxy that knows from the same site where
+// the modules are. It must get what it gets without a proxy, by tags that it understands itself.
+func TestDiscoverySite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	root := gittest.New(t, siteRoot)
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": gittest.New(t, siteMono), "acme/Root": root, "acme/own": root})
+	mono := server.URL + "/acme/mono"
+	site := vanity.Site{Host: "go.acme.test/x", Proxy: "/go", Paths: map[string]vanity.Import{
+		"tool":   {Repo: mono, VCS: "git", Directory: "libs/tool", Tags: "tool-*"},
+		"libs/*": {Repo: mono, VCS: "git", Directory: "libs/*", Tags: "libs/*/v*"},
+		"*":      {Repo: server.URL + "/acme/*", VCS: "git", Tags: "v*"},
+	}}
+	direct := vanity.Site{Host: site.Host, Paths: map[string]vanity.Import{
+		"tool":   {Repo: mono, VCS: "git", Directory: "libs/tool"},
+		"libs/*": {Repo: mono, VCS: "git", Directory: "libs/*"},
+		// The go command, as of 1.26, looks for what is below a tag with a directory in deep/libs/log.
+		"libs/log/deep": {Repo: mono, VCS: "git", Directory: "libs/log/deep"},
+		"*":             {Repo: server.URL + "/acme/*", VCS: "git"},
+	}}
+	mux := http.NewServeMux()
+	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+	mux.Handle("/", vanity.Meta(site))
+	ours := gocmd.New(t, gocmd.DiscoveryTLS(t, mux)...)
+	theirs := gocmd.New(t, gocmd.Discovery(t, vanity.Meta(direct))...)
+	ours.Proxy("direct")
+	theirs.Proxy("direct")
+
+	for modPath, want := range map[string][]string{
+		"go.acme.test/x/Root":           {"v1.0.0", "v1.1.0-rc.1"},
+		"go.acme.test/x/Root/nested":    {"v1.5.0"},
+		"go.acme.test/x/Root/nested/v2": {"v2.0.0"},
+		"go.acme.test/x/tool":           {"v1.0.0"},
+		"go.acme.test/x/tool/v2":        {"v2.0.0"},
+		"go.acme.test/x/libs/log":       {"v0.1.0", "v0.3.0"},
+		"go.acme.test/x/libs/log/deep":  {"v0.2.0"},
+	} {
+		server.Reset()
+		got := ours.Versions(modPath)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: versions (-want +got):\n%s", modPath, diff)
+		}
+		version := want[len(want)-1]
+		sum := ours.Download(modPath + "@" + version)
+		for _, r := range server.Requests() {
+			if !strings.HasPrefix(r.Header.Get("User-Agent"), "git/vanity") {
+				t.Errorf("%s: the repository was asked by %q", modPath, r.Header.Get("User-Agent"))
+			}
+		}
+		if diff := cmp.Diff(want, theirs.Versions(modPath)); diff != "" {
+			t.Errorf("%s: versions without a proxy (-want +got):\n%s", modPath, diff)
+		}
+		if judge := theirs.Download(modPath + "@" + version); sum.Sum != judge.Sum || sum.GoModSum != judge.GoModSum {
+			t.Errorf("%s@%s: sums %s %s, want %s %s", modPath, version, sum.Sum, sum.GoModSum, judge.Sum, judge.GoModSum)
+		}
+	}
+	ours.Get("go.acme.test/x/Root/sub", "go.acme.test/x/tool/sub", "go.acme.test/x/tool/v2", "go.acme.test/x/libs/log/deep", "go.acme.test/x/Root/nested/v2")
+	for _, absent := range []string{"go.acme.test/x/tool/nested", "go.acme.test/x/absent", "go.acme.test/x/libs/absent", "go.acme.test/x/own"} {
+		if _, stderr, err := ours.Try("get", absent); err == nil {
+			t.Errorf("%s: got: %s", absent, stderr)
+		}
+	}
+}

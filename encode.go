@@ -268,7 +268,11 @@ func (c Config) problems() []string {
 			lines = append(lines, field+" "+check.Quote(value)+": "+reason)
 		}
 	}
-	add("URL", check.Redact(c.URL), len(c.canonical().URL), urlProblems(c.URL))
+	size := len(c.URL)
+	if 3*size > maxField { // else it can't matter how much of it is encoded
+		size = len(c.canonical().URL)
+	}
+	add("URL", check.Redact(c.URL), size, urlProblems(c.URL))
 	add("Module", c.Module, len(c.Module), moduleProblems(c.Module))
 	add("Directory", c.Directory, len(c.Directory), check.Directory(c.Directory))
 	add("Tags", c.Tags, len(c.Tags), check.Tags(c.Tags))

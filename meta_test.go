@@ -875,6 +875,7 @@ func TestSiteValidate(t *testing.T) {
 		{withHost("acme.dev/a b"), `host: "acme.dev/a b": invalid char ' '`},
 		{withHost("acme.dev\n"), `host: "acme.dev\n": invalid char '\n'`},
 
+		{withKeys("a/" + strings.Repeat("x", 4095)), `paths["a/` + strings.Repeat("x", 4095) + `"]: has 4097 bytes: want 4096 at most`},
 		{vanity.Site{Host: "acme.dev"}, "paths: there are none"},
 		{vanity.Site{Host: "acme.dev", Proxy: "https://u@h/go", Paths: withKeys("a").Paths}, "proxy: " + secret},
 		{vanity.Site{Host: "acme.dev", Proxy: "go", Paths: map[string]vanity.Import{"a": {Repo: gh, Tags: "*"}}}, "proxy: " + noURL + "https, http"},
@@ -948,6 +949,18 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: gh, VCS: "mod", Proxy: "/go"}), `paths["tool"].vcs: mod says that repo is the base of a GOPROXY, but there is proxy as well`},
 		{with(vanity.Import{Repo: gh, VCS: "mod", Tags: "x-*"}), `paths["tool"].vcs: mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it`},
 		{with(vanity.Import{Repo: gh, VCS: "mod", Directory: "x"}), `paths["tool"].vcs: mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it`},
+
+		{with(vanity.Import{Repo: "ssh://git@github.com/acme/tool", Proxy: "/go"}),
+			`paths["tool"]: can't be served at "/go": URL "ssh://git@github.com/acme/tool": git is spoken over https here: write "https://github.com/acme/tool"`},
+		{with(vanity.Import{Repo: gh + "/tree/main", Proxy: "http://Acme.Dev:8080/go"}),
+			`paths["tool"]: can't be served at "http://Acme.Dev:8080/go": URL "` + gh + `/tree/main": want https://github.com/OWNER/REPO: a directory goes into Directory`},
+		{with(vanity.Import{Repo: "ssh://git@github.com/acme/tool", Proxy: "https://proxy.acme.dev/go"}), ""},
+		{with(vanity.Import{Repo: "ssh://hg@acme.dev/tool", VCS: "hg", Proxy: "/go"}), ""},
+		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"c++": {Repo: gh, Tags: "*"}, "c--": {Repo: gh}, "x/v1": {Repo: gh, Tags: "*"}}},
+			`paths["c++"]: can't be served at "/go": Module "acme.dev/c++": invalid char '+': want the module path as in go.mod` + "\nvanity: site: " +
+				`paths["x/v1"]: can't be served at "/go": Module "acme.dev/x/v1": invalid version: want the module path as in go.mod`},
+		{wild("*", vanity.Import{Repo: "https://github.com/acme/x/*", Proxy: "/go"}),
+			`paths["*"]: can't be served at "/go": URL "https://github.com/acme/x/NAME": want https://github.com/OWNER/REPO: a directory goes into Directory`},
 
 		{with(vanity.Import{Proxy: "go"}), `paths["tool"].proxy: ` + noURL + "https, http"},
 		{with(vanity.Import{Proxy: "proxy.acme.dev/go"}), `paths["tool"].proxy: ` + noURL + "https, http"},

@@ -19,6 +19,19 @@
 //		Paths: map[string]vanity.Import{"tool": {Directory: "libs/tool", Tags: "tool-*"}},
 //	}))
 //
+// For more modules than one, the site alone says what both need to know, so that page and proxy agree:
+//
+//	site := vanity.Site{
+//		Host:  "go.acme.dev",
+//		Proxy: "/go",
+//		Paths: map[string]vanity.Import{
+//			"tool":   {Repo: "https://github.com/acme/mono", Directory: "libs/tool", Tags: "tool-*"},
+//			"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"},
+//		},
+//	}
+//	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+//	mux.Handle("/", vanity.Meta(site))
+//
 // # How the go command gets there
 //
 // For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds
@@ -122,8 +135,10 @@
 package vanity
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"slices"
@@ -167,7 +182,8 @@ type Site struct {
 	// The longest prefix wins, and of two that are equally long the one without a wildcard. The element has ASCII
 	// letters, digits, and "-", ".", "_" and "~", as module paths have (see [module.CheckPath]), and 255 of them at most; it
 	// doesn't begin with "-", hold ".." or end in the suffix of a version control system, such as ".git". A major version
-	// ("v2") is none: it belongs to the module before it. Whether there is such a repository is not looked up.
+	// ("v2") is none: it belongs to the module before it. What can't be an element, or makes no valid import, has no page.
+	// Whether there is such a repository is not looked up.
 	Paths map[string]Import `json:"paths,omitempty" yaml:"paths,omitempty"`
 }
 
@@ -211,7 +227,8 @@ type Import struct {
 }
 
 // Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
-// with the key and the reason. It makes no requests. It is safe for concurrent use while nobody changes s.Paths.
+// with the key and the reason. An import that [Site.Resolve] serves must be fit for it: its Config must be valid, so Repo
+// is http or https, and the prefix is a module path. No key has more than 4096 bytes. Validate makes no requests. It is safe for concurrent use while nobody changes s.Paths.
 func (s Site) Validate() error {
 	return s.faults().Err("vanity: site: ")
 }
@@ -306,20 +323,96 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // find returns the page of the longest prefix that path is at or below.
 func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 	path = strings.TrimSuffix(path, "/")
-	name, hostPath, below := strings.Cut(m.site.Host, "/")
-	if below {
-		hostPath = "/" + hostPath
-	}
-	rest, ok := strings.CutPrefix(path, hostPath)
-	if !ok || rest != "" && rest[0] != '/' { // also "*", or what a StripPrefix with a slash too many has left
+	if path != "" && path[0] != '/' { // "*", or what a StripPrefix with a slash too many has left
 		return page, false
 	}
-	match, ok := discovery.Find(m.paths, strings.TrimPrefix(rest, "/"), m.longest)
+	name, _, _ := strings.Cut(m.site.Host, "/")
+	rest, ok := m.site.Cut(name + path)
+	if !ok {
+		return page, false
+	}
+	match, ok := discovery.Find(m.paths, rest, m.longest)
 	if !ok || module.CheckImportPath(name+path) != nil {
 		return page, false
 	}
-	page, faults := m.site.Page(importAt(m.paths, match), discovery.Prefix(m.site.Host, match.Path))
+	page, faults := pageOf(m.site, importAt(m.paths, match), discovery.Prefix(m.site.Host, match.Path))
 	return page, len(faults) == 0
+}
+
+// Resolve returns where a module of s is kept, for [GoproxyFunc]:
+//
+//	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+//
+// It knows the imports that [Meta] sends there: those that are proxied (see [Import]) by a path, or by an absolute URL
+// with the site's own host name, whatever its scheme and port, and that have a Repo whose VCS is git or not said. Others
+// are somebody else's to serve. Resolve doesn't compare the base: whatever handler it is given to serves all of them.
+//
+// A module path belongs to the import whose page it has: that of the longest prefix. For the prefix and its major
+// versions (prefix/v2) the Config has the import's Repo, Directory and Tags, and the prefix as Module. A path further
+// down, prefix/sub or prefix/sub/v2, is a nested module in Directory/sub with the tags "Directory/sub/v*", if the
+// import's own tags follow that rule of the go command: "Directory/v*", or "v*" at the root. (Without a proxy the go
+// command finds them at the root alone: below a Directory it looks for sub/Directory.) With other tags nobody knows what
+// those of nested modules are, and there are none.
+//
+// For any other path the error satisfies errors.Is(err, fs.ErrNotExist). There are no others, if [Site.Validate] finds
+// no fault: it is not looked for here, as a call must cost no more for a hundred thousand paths than for ten. The context
+// is not used. Resolve is safe for concurrent use while nobody changes s.Paths.
+func (s Site) Resolve(_ context.Context, modulePath string) (Config, error) {
+	cfg, ok := s.config(modulePath)
+	if !ok {
+		return Config{}, fmt.Errorf("vanity: site: no module %s: %w", check.Quote(modulePath), fs.ErrNotExist)
+	}
+	return cfg, nil
+}
+
+func (s Site) config(modPath string) (cfg Config, ok bool) {
+	if len(modPath) > maxField || module.CheckPath(modPath) != nil {
+		return cfg, false
+	}
+	d := s.discovery()
+	path, ok := d.Cut(modPath)
+	if !ok {
+		return cfg, false
+	}
+	match, ok := discovery.Find(s.Paths, path, maxField)
+	im := importAt(s.Paths, match)
+	if !ok || !d.Serves(im) {
+		return cfg, false
+	}
+	prefix := discovery.Prefix(d.Host, match.Path)
+	if match.Elem != "" {
+		if _, faults := pageOf(d, im, prefix); len(faults) > 0 {
+			return cfg, false
+		}
+	}
+	cfg = configOf(im, prefix)
+	if serves(cfg.Module, modPath) {
+		return cfg, true
+	}
+	stem, _, _ := module.SplitPathVersion(modPath)
+	if len(stem) <= len(prefix) || !d.Conventional(im) {
+		return cfg, false
+	}
+	cfg.Module = stem
+	cfg.Directory = strings.TrimPrefix(strings.TrimSuffix(im.Directory, "/")+stem[len(prefix):], "/")
+	cfg.Tags = cfg.Directory + "/v*"
+	return cfg, serves(cfg.Module, modPath) && len(cfg.problems()) == 0
+}
+
+// configOf says where the module of a prefix is kept.
+func configOf(im discovery.Import, prefix string) Config {
+	return Config{URL: im.Repo, Module: prefix, Directory: im.Directory, Tags: im.Tags}
+}
+
+// pageOf returns what an import comes to, or what is wrong with it: what we serve must be fit to be served, too.
+func pageOf(d discovery.Site, im discovery.Import, prefix string) (discovery.Page, check.Faults) {
+	page, faults := d.Page(im, prefix)
+	if len(faults) == 0 && d.Serves(im) {
+		for _, problem := range configOf(im, prefix).problems() {
+			faults.Add("", "can't be served at "+check.Quote(d.Base(im))+": "+problem)
+		}
+	}
+	return page, faults
 }
 
 // importAt returns the import of a match, for its path element if there is a wildcard.
@@ -351,33 +444,37 @@ func (s Site) faults() (faults check.Faults) {
 	}
 	keys := make(map[string]string, len(s.Paths)) // by path
 	for _, key := range slices.Sorted(maps.Keys(s.Paths)) {
-		where := fmt.Sprintf("paths[%q]", key)
 		path := discovery.CleanKey(key)
+		found := s.importFaults(d, key, path)
 		if first, ok := keys[path]; ok {
-			faults.Add(where, fmt.Sprintf("means the same import prefix as paths[%q]", first))
+			found = append(check.Faults{{Reason: fmt.Sprintf("means the same import prefix as paths[%q]", first)}}, found...)
 		}
 		keys[path] = key
-		s.addImportFaults(&faults, d, where, path, key)
+		for _, f := range found {
+			where := fmt.Sprintf("paths[%q].%s", key, f.Key)
+			faults.Add(strings.TrimSuffix(where, "."), f.Reason)
+		}
 	}
 	return faults
 }
 
-// addImportFaults adds all that is wrong with one import.
-func (s Site) addImportFaults(faults *check.Faults, d discovery.Site, where, path, key string) {
+// importFaults returns all that is wrong with one import and its key, whose clean form is path.
+func (s Site) importFaults(d discovery.Site, key, path string) (faults check.Faults) {
 	match := discovery.Match{Key: key, Path: path}
-	var found check.Faults
+	var inside check.Faults
 	if parent, ok := discovery.CutWildcard(path); ok {
 		match.Path, match.Elem = parent+discovery.Sample, discovery.Sample
-		found = discovery.Import(s.Paths[key]).CheckWildcard()
+		inside = discovery.Import(s.Paths[key]).CheckWildcard()
+	}
+	if len(key) > maxField {
+		faults.Add("", fmt.Sprintf("has %d bytes: want %d at most", len(key), maxField))
 	}
 	prefix := discovery.Prefix(d.Host, match.Path)
 	if err := module.CheckImportPath(prefix); err != nil {
-		faults.Add(where, check.PathReason(err).Error())
+		faults.Add("", check.PathReason(err).Error())
 	}
-	if len(found) == 0 {
-		_, found = d.Page(importAt(s.Paths, match), prefix)
+	if len(inside) == 0 {
+		_, inside = pageOf(d, importAt(s.Paths, match), prefix)
 	}
-	for _, f := range found {
-		faults.Add(where+"."+f.Key, f.Reason)
-	}
+	return append(faults, inside...)
 }

@@ -51,7 +51,14 @@ var refRules = []struct {
 
 // anyElement reports whether f holds for an element of a slash-separated path.
 func anyElement(f func(elem string) bool) func(path string) bool {
-	return func(path string) bool { return slices.ContainsFunc(strings.Split(path, "/"), f) }
+	return func(path string) bool {
+		for elem := range strings.SplitSeq(path, "/") {
+			if f(elem) {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // Tags says what is wrong with a pattern of tags.

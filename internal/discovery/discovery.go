@@ -49,6 +49,34 @@ func (s Site) Base(im Import) string {
 	return im.Proxy
 }
 
+// Serves reports whether im is a git repository's, and proxied by a base on the site's own host, whatever its scheme and
+// port.
+func (s Site) Serves(im Import) bool {
+	base := s.Base(im)
+	if base == "" || im.Repo == "" || im.VCS != "" && im.VCS != "git" {
+		return false
+	}
+	u, err := url.Parse(base)
+	name, _, _ := strings.Cut(s.Host, "/")
+	return base[0] == '/' || err == nil && strings.EqualFold(u.Hostname(), name)
+}
+
+// Conventional reports whether im's versions are where the go command itself looks for them, be they tagged so or not
+// proxied.
+func (s Site) Conventional(im Import) bool {
+	im.Proxy = s.Base(im)
+	return im.goCommandsTags(strings.TrimSuffix(im.Directory, "/"))
+}
+
+// Cut returns what an import path has after the site's host, without slashes at its ends; false if it isn't the site's.
+func (s Site) Cut(importPath string) (path string, ok bool) {
+	rest, ok := strings.CutPrefix(importPath, s.Host)
+	if !ok || s.Host == "" || rest != "" && rest[0] != '/' {
+		return "", false
+	}
+	return strings.TrimPrefix(rest, "/"), true
+}
+
 // checkHost returns what is wrong with host, a host name and perhaps a path.
 func checkHost(host string) error {
 	name, _, _ := strings.Cut(host, "/")

@@ -68,7 +68,7 @@ func ExampleParseSite() {
 	fmt.Println(err)
 	// Output:
 	// go.acme.dev 3600 git
-	// vanity: site: max_age: unknown key: want one of host, cache_max_age, proxy, paths
+	// vanity: site: max_age: unknown key: want one of host, hosts, cache_max_age, proxy, paths
 	// vanity: site: paths["tool"].vcs: is a list: want a string
 }
 

@@ -548,6 +548,47 @@ func FuzzMetaWildcard(f *testing.F) {
 	})
 }
 
+// TestMetaHosts has the host names that requests may come with.
+func TestMetaHosts(t *testing.T) {
+	const repo = " git https://github.com/acme/tool"
+	site := vanity.Site{Host: "acme.dev/go", Hosts: []string{"b.test", "c.b.test"}, Paths: map[string]vanity.Import{
+		"tool": {Repo: "https://github.com/acme/tool", Proxy: "/-"},
+		"*":    {Repo: "https://github.com/acme/*", Proxy: "https://acme.dev/-"},
+		"":     {Repo: "https://github.com/acme/tool"},
+	}}
+	h := vanity.Meta(site)
+	site.Hosts[1] = "evil.test"
+	for _, tt := range []struct{ host, path, want string }{
+		{"acme.dev", "/go/tool/x", "acme.dev/go/tool mod https://acme.dev/-; acme.dev/go/tool" + repo},
+		{"b.test", "/go/tool/x", "b.test/go/tool mod https://b.test/-; b.test/go/tool" + repo},
+		{"B.Test:8443", "/go/tool", "b.test/go/tool mod https://b.test/-; b.test/go/tool" + repo},
+		{"c.b.test:443", "/go/a/v2", "c.b.test/go/a mod https://acme.dev/-; c.b.test/go/a git https://github.com/acme/a"},
+		{"b.test", "/go", "b.test/go" + repo},
+		{"b.test", "/tool", ""},
+		{"evil.test", "/go", "acme.dev/go" + repo},
+		{"b.test.", "/go", "acme.dev/go" + repo},
+		{"b.test.evil.test", "/go", "acme.dev/go" + repo},
+		{"xb.test", "/go", "acme.dev/go" + repo},
+		{"b.test/go", "/go", "acme.dev/go" + repo},
+		{"", "/go", "acme.dev/go" + repo},
+		{":80", "/go", "acme.dev/go" + repo},
+		{`"><script>`, "/go", "acme.dev/go" + repo},
+	} {
+		r := httptest.NewRequest("GET", tt.path, nil)
+		r.Host = tt.host
+		r.Header.Set("X-Forwarded-Host", "b.test")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		got, err := metaTags(w.Body.Bytes(), "go-import")
+		if err != nil || strings.Join(got, "; ") != tt.want {
+			t.Errorf("%s%s: %q, %v, want %q", tt.host, tt.path, got, err, tt.want)
+		}
+		if strings.Contains(w.Body.String(), "evil") || strings.Contains(w.Body.String(), "<script") || w.Header().Get("Vary") != "" {
+			t.Errorf("%s%s: %v\n%s", tt.host, tt.path, w.Header(), w.Body)
+		}
+	}
+}
+
 // TestMetaOddPaths has the paths that only a server's own tricks, or another handler's cutting, can lead to.
 func TestMetaOddPaths(t *testing.T) {
 	root := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"": {Repo: "https://github.com/acme/root"}}}
@@ -835,6 +876,9 @@ func TestSiteValidate(t *testing.T) {
 	const gh = "https://github.com/acme/tool"
 	ok := vanity.Import{Repo: gh}
 	withHost := func(host string) vanity.Site { return metaSite(host, ok) }
+	withHosts := func(hosts ...string) vanity.Site {
+		return vanity.Site{Host: "acme.dev/go", Hosts: hosts, Paths: map[string]vanity.Import{"tool": ok}}
+	}
 	withKeys := func(keys ...string) vanity.Site {
 		s := vanity.Site{Host: "acme.dev", Paths: make(map[string]vanity.Import)}
 		for _, key := range keys {
@@ -876,6 +920,16 @@ func TestSiteValidate(t *testing.T) {
 		{withHost("acme.dev\n"), `host: "acme.dev\n": invalid char '\n'`},
 
 		{withKeys("a/" + strings.Repeat("x", 4095)), `paths["a/` + strings.Repeat("x", 4095) + `"]: has 4097 bytes: want 4096 at most`},
+		{withHosts("a.test", "xn--bcher-kva.example"), ""},
+		{withHosts("A.test"), `hosts[0]: "A.test": invalid char 'A' in first path element`},
+		{withHosts("a.test:80"), `hosts[0]: "a.test:80" has a port: the go command refuses import paths with a port`},
+		{withHosts("a.test", "localhost"), `hosts[1]: "localhost": missing dot in first path element`},
+		{withHosts(""), `hosts[0]: missing: the import paths begin with it`},
+		{withHosts("a.test/go"), `hosts[0]: "a.test/go" has a path: that of host is meant`},
+		{withHosts("a.test", "b.test", "a.test"), `hosts[2]: "a.test" is named twice`},
+		{withHosts("acme.dev"), `hosts[0]: "acme.dev" is named twice`},
+		{vanity.Site{Host: "acme.dev", Hosts: []string{"b.test"}, Paths: map[string]vanity.Import{"x": {Repo: "ssh://github.com/a/b", Proxy: "https://b.test/go"}}},
+			`paths["x"]: can't be served at "https://b.test/go": URL "ssh://github.com/a/b": git is spoken over https here: write "https://github.com/a/b"`},
 		{vanity.Site{Host: "acme.dev"}, "paths: there are none"},
 		{vanity.Site{Host: "acme.dev", Proxy: "https://u@h/go", Paths: withKeys("a").Paths}, "proxy: " + secret},
 		{vanity.Site{Host: "acme.dev", Proxy: "go", Paths: map[string]vanity.Import{"a": {Repo: gh, Tags: "*"}}}, "proxy: " + noURL + "https, http"},
@@ -1174,7 +1228,7 @@ func TestParseSite(t *testing.T) {
 	} x`, "BAD", "\xff")
 	want := []string{
 		`line 11: is not valid UTF-8`,
-		`Cache_max_age: unknown key: want one of host, cache_max_age, proxy, paths`,
+		`Cache_max_age: unknown key: want one of host, hosts, cache_max_age, proxy, paths`,
 		`cache_max_age: is a string: want a number`,
 		`paths["tool"].dir: unknown key: want one of repo, vcs, display, proxy, directory, tags`,
 		`paths["/tool"].repo: is given twice`,
@@ -1193,7 +1247,7 @@ func TestParseSite(t *testing.T) {
 		"":                                {"line 1: unexpected end"},
 		"[]":                              {"line 1: is a list: want an object"},
 		"{\n\"host\": 1,\n\"paths\": {}}": {"host: is a number: want a string", "paths: there are none"},
-		`{"x": 1, "paths": {`:             {"x: unknown key: want one of host, cache_max_age, proxy, paths", "line 1: unexpected end"},
+		`{"x": 1, "paths": {`:             {"x: unknown key: want one of host, hosts, cache_max_age, proxy, paths", "line 1: unexpected end"},
 	} {
 		site, err := vanity.ParseSite([]byte(data))
 		if err == nil {
@@ -1241,7 +1295,7 @@ func FuzzParseSite(f *testing.F) {
 // TestSiteKeys asserts that every field has the same key in YAML as in JSON, since we can't decode YAML here.
 func TestSiteKeys(t *testing.T) {
 	want := map[string][]string{
-		"Site":   {"host", "cache_max_age", "proxy", "paths"},
+		"Site":   {"host", "hosts", "cache_max_age", "proxy", "paths"},
 		"Import": {"repo", "vcs", "display", "proxy", "directory", "tags"},
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[vanity.Site](), reflect.TypeFor[vanity.Import]()} {

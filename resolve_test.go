@@ -17,7 +17,7 @@ import (
 
 func TestSiteResolve(t *testing.T) {
 	const gh, own = "https://github.com/acme/", "https://git.acme.dev/x.git"
-	site := vanity.Site{Host: "acme.dev/go", Proxy: "/-/go", Paths: map[string]vanity.Import{
+	site := vanity.Site{Host: "acme.dev/go", Hosts: []string{"acme.test"}, Proxy: "/-/go", Paths: map[string]vanity.Import{
 		"/root":     {Repo: gh + "root", Tags: "v*"},
 		"tool/":     {Repo: gh + "mono", Directory: "libs/tool/", Tags: "tool-*"},
 		"log":       {Repo: gh + "mono", Directory: "libs/log", Tags: "libs/log/v*"},
@@ -26,6 +26,7 @@ func TestSiteResolve(t *testing.T) {
 		"unsure":    {Repo: own, VCS: "git", Directory: "libs/unsure"},
 		"bare":      {Repo: own, VCS: "git", Proxy: "https://acme.dev:8443/elsewhere"},
 		"other":     {Repo: gh + "other", Proxy: "https://proxy.acme.dev/go"},
+		"again":     {Repo: gh + "again", Proxy: "http://acme.test/go"},
 		"hg":        {Repo: gh + "hg", VCS: "hg", Proxy: "/go"},
 		"mod":       {Repo: "https://acme.dev/go", VCS: "mod"},
 		"hidden":    {Tags: "*"},
@@ -62,6 +63,11 @@ func TestSiteResolve(t *testing.T) {
 		"acme.dev/go/wild/a/b":       config("wild/a/b", gh+"mono", "wild/a/b", "wild/a/b/v*"),
 		"acme.dev/go/all/a/b":        config("all/a/b", gh+"a", "b", "b/v*"),
 		"acme.dev/go/all/a":          config("all/a", gh+"a", "", ""),
+		"acme.dev/go/again":          config("again", gh+"again", "", ""),
+		"acme.test/go/root/v2":       {URL: gh + "root", Module: "acme.test/go/root", Tags: "v*"},
+		"acme.test/go/again/x":       {URL: gh + "again", Module: "acme.test/go/again/x", Directory: "x", Tags: "x/v*"},
+		"acme.test/root":             {},
+		"acme.tests/go/root":         {},
 		"acme.dev/go/tool/sub":       {},
 		"acme.dev/go/unsure/sub":     {},
 		"acme.dev/go/log/sub":        {},
@@ -118,6 +124,7 @@ func randomSite(rnd *rand.Rand) vanity.Site {
 	pick := func(of ...string) string { return of[rnd.IntN(len(of))] }
 	site := vanity.Site{
 		Host:  pick("acme.dev", "acme.dev/go"),
+		Hosts: [][]string{nil, {"b.test"}, {"c.test", "b.test"}}[rnd.IntN(3)],
 		Proxy: pick("", "/-", "https://acme.dev/-", "https://proxy.acme.dev/-"),
 		Paths: make(map[string]vanity.Import),
 	}
@@ -153,7 +160,7 @@ func FuzzSiteAgrees(f *testing.F) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		site := randomSite(rnd)
 		for key := range site.Paths { // whatever is wrong with the others
-			if one := (vanity.Site{Host: site.Host, Proxy: site.Proxy, Paths: map[string]vanity.Import{key: site.Paths[key]}}); one.Validate() != nil {
+			if one := (vanity.Site{Host: site.Host, Hosts: site.Hosts, Proxy: site.Proxy, Paths: map[string]vanity.Import{key: site.Paths[key]}}); one.Validate() != nil {
 				delete(site.Paths, key)
 			}
 		}
@@ -162,7 +169,9 @@ func FuzzSiteAgrees(f *testing.F) {
 		}
 		h := vanity.Meta(site)
 		for range 40 {
-			path := site.Host
+			_, below, _ := strings.Cut(site.Host+"/", "/")
+			host := append(site.Hosts, "acme.dev")[rnd.IntN(len(site.Hosts)+1)]
+			path := strings.Trim(host+"/"+below, "/")
 			for range rnd.IntN(5) {
 				path += "/" + []string{"a", "b", "c", "v2", "v3", "d.lock", "E", "x.git"}[rnd.IntN(8)]
 			}
@@ -190,7 +199,8 @@ func FuzzSiteAgrees(f *testing.F) {
 func checkAgreement(t *testing.T, site vanity.Site, path, tag string, cfg vanity.Config, resolved bool) {
 	t.Helper()
 	prefix, base, ours := strings.Cut(tag, " mod ")
-	ours = ours && base == "https://acme.dev/-"
+	host, _, _ := strings.Cut(path, "/")
+	ours = ours && (base == "https://acme.dev/-" || base == "https://"+host+"/-")
 	if resolved && (!ours || cfg.Module != prefix && !strings.HasPrefix(cfg.Module, prefix+"/")) {
 		t.Errorf("%+v, %s: resolved to %+v, but the page says %q", site, path, cfg, tag)
 	}
@@ -206,14 +216,16 @@ func checkAgreement(t *testing.T, site vanity.Site, path, tag string, cfg vanity
 
 // hasGit reports whether the import of a prefix has a git repository.
 func hasGit(site vanity.Site, prefix string) bool {
+	_, prefix, _ = strings.Cut(prefix, "/")
+	_, below, _ := strings.Cut(site.Host+"/", "/")
 	git := make(map[string]bool)
 	for key, im := range site.Paths {
-		git[strings.TrimSuffix(site.Host+"/"+strings.Trim(key, "/"), "/")] = im.Repo != "" && (im.VCS == "" || im.VCS == "git")
+		git[strings.Trim(below+strings.Trim(key, "/"), "/")] = im.Repo != "" && (im.VCS == "" || im.VCS == "git")
 	}
 	if is, ok := git[prefix]; ok {
 		return is
 	}
-	return git[prefix[:strings.LastIndexByte(prefix, '/')]+"/*"]
+	return git[prefix[:strings.LastIndexByte(prefix, '/')+1]+"*"]
 }
 
 func ExampleSite_Resolve() {

@@ -160,6 +160,11 @@ type Site struct {
 	// don't. It is required, and never taken from the request.
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 
+	// Hosts holds further host names that the site answers for, without a path: that of Host is theirs, too. A request
+	// whose Host is one of them, in whatever case and at whatever port, gets pages for import paths that begin with that
+	// name; any other gets those of Host. If empty, there is none.
+	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
+
 	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
@@ -210,7 +215,8 @@ type Import struct {
 	Display string `json:"display,omitempty" yaml:"display,omitempty"`
 
 	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
-	// a path ("/go") on the site's own host, meaning https, the host name of Host without Host's path, and that path.
+	// a path ("/go") on the site's own host, meaning https, the host name in use (see Site.Hosts) without Host's path, and
+	// that path.
 	// If empty, that of the site, if the import has a Directory or Tags; else the go command fetches from Repo.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
@@ -228,7 +234,8 @@ type Import struct {
 
 // Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
 // with the key and the reason. An import that [Site.Resolve] serves must be fit for it: its Config must be valid, so Repo
-// is http or https, and the prefix is a module path. No key has more than 4096 bytes. Validate makes no requests. It is safe for concurrent use while nobody changes s.Paths.
+// is http or https, and the prefix is a module path. No key has more than 4096 bytes. Validate makes no requests. It is
+// safe for concurrent use while nobody changes s.Paths and s.Hosts.
 func (s Site) Validate() error {
 	return s.faults().Err("vanity: site: ")
 }
@@ -268,8 +275,12 @@ func ParseSite(data []byte) (Site, error) {
 // ETag and may be cached for site.CacheMaxAge.
 //
 // Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]; of the other options it
-// ignores all but WithNext, since it reaches nothing. Later changes to site.Paths have no effect. No page holds
-// anything of the request, and the request's Host is not looked at. The handler is safe for concurrent use.
+// ignores all but WithNext, since it reaches nothing. Later changes to site.Paths and site.Hosts have no effect. The
+// handler is safe for concurrent use.
+//
+// No page holds anything of the request. Its Host is compared with site.Hosts, and no header such as X-Forwarded-Host
+// is looked at. There is no "Vary: Host", as the URL by which caches keep answers has the host in it (RFC 9111, section
+// 2): a cache that leaves it out must not be shared by the hosts.
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Meta")
@@ -286,6 +297,7 @@ func Meta(site Site, opts ...Option) http.Handler {
 		cacheControl: fmt.Sprintf("public, max-age=%d", age),
 		next:         o.next,
 	}
+	m.site.Hosts = slices.Clone(site.Hosts)
 	for key := range m.paths {
 		m.longest = max(m.longest, len(key))
 	}
@@ -305,7 +317,7 @@ type metaHandler struct {
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	page, ok := m.find(r.URL.Path)
+	page, ok := m.find(r.Host, r.URL.Path)
 	if !ok {
 		m.next.ServeHTTP(w, r)
 		return
@@ -320,22 +332,22 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rp.Write(w, r)
 }
 
-// find returns the page of the longest prefix that path is at or below.
-func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
+// find returns the page of the longest prefix that path is at or below, at the host that a request names.
+func (m *metaHandler) find(host, path string) (page discovery.Page, ok bool) {
 	path = strings.TrimSuffix(path, "/")
 	if path != "" && path[0] != '/' { // "*", or what a StripPrefix with a slash too many has left
 		return page, false
 	}
-	name, _, _ := strings.Cut(m.site.Host, "/")
-	rest, ok := m.site.Cut(name + path)
+	d := m.site.At(host)
+	rest, ok := d.Cut(d.Name() + path)
 	if !ok {
 		return page, false
 	}
 	match, ok := discovery.Find(m.paths, rest, m.longest)
-	if !ok || module.CheckImportPath(name+path) != nil {
+	if !ok || module.CheckImportPath(d.Name()+path) != nil {
 		return page, false
 	}
-	page, faults := pageOf(m.site, importAt(m.paths, match), discovery.Prefix(m.site.Host, match.Path))
+	page, faults := pageOf(d, importAt(m.paths, match), d.Prefix(match.Path))
 	return page, len(faults) == 0
 }
 
@@ -344,7 +356,7 @@ func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //
 // It knows the imports that [Meta] sends there: those that are proxied (see [Import]) by a path, or by an absolute URL
-// with the site's own host name, whatever its scheme and port, and that have a Repo whose VCS is git or not said. Others
+// with one of the site's own host names, whatever its scheme and port, and that have a Repo whose VCS is git or not said. Others
 // are somebody else's to serve. Resolve doesn't compare the base: whatever handler it is given to serves all of them.
 //
 // A module path belongs to the import whose page it has: that of the longest prefix. For the prefix and its major
@@ -356,7 +368,7 @@ func (m *metaHandler) find(path string) (page discovery.Page, ok bool) {
 //
 // For any other path the error satisfies errors.Is(err, fs.ErrNotExist). There are no others, if [Site.Validate] finds
 // no fault: it is not looked for here, as a call must cost no more for a hundred thousand paths than for ten. The context
-// is not used. Resolve is safe for concurrent use while nobody changes s.Paths.
+// is not used. Resolve is safe for concurrent use while nobody changes s.Paths and s.Hosts.
 func (s Site) Resolve(_ context.Context, modulePath string) (Config, error) {
 	cfg, ok := s.config(modulePath)
 	if !ok {
@@ -369,7 +381,8 @@ func (s Site) config(modPath string) (cfg Config, ok bool) {
 	if len(modPath) > maxField || module.CheckPath(modPath) != nil {
 		return cfg, false
 	}
-	d := s.discovery()
+	host, _, _ := strings.Cut(modPath, "/")
+	d := s.discovery().At(host)
 	path, ok := d.Cut(modPath)
 	if !ok {
 		return cfg, false
@@ -379,7 +392,7 @@ func (s Site) config(modPath string) (cfg Config, ok bool) {
 	if !ok || !d.Serves(im) {
 		return cfg, false
 	}
-	prefix := discovery.Prefix(d.Host, match.Path)
+	prefix := d.Prefix(match.Path)
 	if match.Elem != "" {
 		if _, faults := pageOf(d, im, prefix); len(faults) > 0 {
 			return cfg, false
@@ -426,16 +439,12 @@ func importAt(paths map[string]Import, match discovery.Match) discovery.Import {
 
 // discovery returns what the imports of s have in common.
 func (s Site) discovery() discovery.Site {
-	return discovery.Site{Host: strings.TrimSuffix(s.Host, "/"), Proxy: s.Proxy}
+	return discovery.Site{Host: strings.TrimSuffix(s.Host, "/"), Hosts: s.Hosts, Proxy: s.Proxy}
 }
 
 // faults returns all that is wrong with s, in the order of its keys.
-func (s Site) faults() (faults check.Faults) {
-	d := s.discovery()
-	faults = d.Check()
-	if len(faults) > 0 {
-		d = discovery.Site{Host: discovery.NoHost, Proxy: d.Proxy}
-	}
+func (s Site) faults() check.Faults {
+	d, faults := s.discovery().Check()
 	if s.CacheMaxAge < 0 {
 		faults.Add("cache_max_age", fmt.Sprintf("%d is negative", s.CacheMaxAge))
 	}
@@ -469,7 +478,7 @@ func (s Site) importFaults(d discovery.Site, key, path string) (faults check.Fau
 	if len(key) > maxField {
 		faults.Add("", fmt.Sprintf("has %d bytes: want %d at most", len(key), maxField))
 	}
-	prefix := discovery.Prefix(d.Host, match.Path)
+	prefix := d.Prefix(match.Path)
 	if err := module.CheckImportPath(prefix); err != nil {
 		faults.Add("", check.PathReason(err).Error())
 	}

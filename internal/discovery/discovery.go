@@ -22,24 +22,74 @@ type Import struct {
 
 // A Site is what the imports of a vanity.Site have in common.
 type Site struct {
-	Host  string // host name and perhaps a path, without a slash at its end
-	Proxy string // base of a GOPROXY, for the imports that need one
+	Host  string   // host name and perhaps a path, without a slash at its end
+	Hosts []string // further host names, with the same path
+	Proxy string   // base of a GOPROXY, for the imports that need one
+
+	use string // the one of Hosts that is in use; "" for the name in Host
 }
 
-// Check returns what is wrong with s, by the keys of a vanity.Site.
-func (s Site) Check() (faults check.Faults) {
+// Check returns what is wrong with s, by the keys of a vanity.Site, and a site whose imports can be checked.
+func (s Site) Check() (Site, check.Faults) {
+	var faults check.Faults
 	if err := checkHost(s.Host); err != nil {
 		faults.Add("host", err.Error())
-		s.Host = NoHost
+		s.Host = "host.invalid"
 	}
-	if _, err := proxyURL(s.Host, s.Proxy); err != nil {
+	seen := map[string]bool{s.Name(): true}
+	for i, name := range s.Hosts {
+		key := fmt.Sprintf("hosts[%d]", i)
+		if err := checkHost(name); err != nil {
+			faults.Add(key, err.Error())
+		} else if strings.Contains(name, "/") {
+			faults.Add(key, check.Quote(name)+" has a path: that of host is meant")
+		} else if seen[name] {
+			faults.Add(key, check.Quote(name)+" is named twice")
+		}
+		seen[name] = true
+	}
+	if _, err := s.proxyURL(s.Proxy); err != nil {
 		faults.Add("proxy", err.Error())
 	}
-	return faults
+	return s, faults
 }
 
-// NoHost stands for a host that is wrong, so that the faults of paths are found as well.
-const NoHost = "host.invalid"
+// Name returns the host name in use.
+func (s Site) Name() string {
+	if s.use != "" {
+		return s.use
+	}
+	name, _, _ := strings.Cut(s.Host, "/")
+	return name
+}
+
+// Prefix returns the import prefix of what [CleanKey] has made of a key, at the host in use.
+func (s Site) Prefix(path string) string {
+	host := s.Host
+	if s.use != "" {
+		_, below, ok := strings.Cut(s.Host, "/")
+		if host = s.use; ok {
+			host += "/" + below
+		}
+	}
+	if path == "" {
+		return host
+	}
+	return host + "/" + path
+}
+
+// At returns s with that of its host names in use which host is, a name and perhaps a port; if it is none of them, the
+// one in Host.
+func (s Site) At(host string) Site {
+	name, _, _ := strings.Cut(host, ":")
+	s.use = ""
+	for _, known := range s.Hosts {
+		if strings.EqualFold(known, name) {
+			s.use = known
+		}
+	}
+	return s
+}
 
 // Base returns the base of the GOPROXY that serves im, as it was configured; "" for none.
 func (s Site) Base(im Import) string {
@@ -49,16 +99,24 @@ func (s Site) Base(im Import) string {
 	return im.Proxy
 }
 
-// Serves reports whether im is a git repository's, and proxied by a base on the site's own host, whatever its scheme and
-// port.
+// Serves reports whether im is a git repository's, and proxied by a base on one of the site's own hosts, whatever
+// its scheme and port.
 func (s Site) Serves(im Import) bool {
 	base := s.Base(im)
 	if base == "" || im.Repo == "" || im.VCS != "" && im.VCS != "git" {
 		return false
 	}
+	if base[0] == '/' {
+		return true
+	}
 	u, err := url.Parse(base)
-	name, _, _ := strings.Cut(s.Host, "/")
-	return base[0] == '/' || err == nil && strings.EqualFold(u.Hostname(), name)
+	if err != nil {
+		return false
+	}
+	s.use = ""
+	return strings.EqualFold(u.Hostname(), s.Name()) || slices.ContainsFunc(s.Hosts, func(name string) bool {
+		return strings.EqualFold(u.Hostname(), name)
+	})
 }
 
 // Conventional reports whether im's versions are where the go command itself looks for them, be they tagged so or not
@@ -68,9 +126,9 @@ func (s Site) Conventional(im Import) bool {
 	return im.goCommandsTags(strings.TrimSuffix(im.Directory, "/"))
 }
 
-// Cut returns what an import path has after the site's host, without slashes at its ends; false if it isn't the site's.
+// Cut returns what an import path has after the host in use, without slashes at its ends; false if it is elsewhere.
 func (s Site) Cut(importPath string) (path string, ok bool) {
-	rest, ok := strings.CutPrefix(importPath, s.Host)
+	rest, ok := strings.CutPrefix(importPath, s.Prefix(""))
 	if !ok || s.Host == "" || rest != "" && rest[0] != '/' {
 		return "", false
 	}
@@ -119,7 +177,7 @@ func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	for _, fault := range im.checkTags(dir) {
 		faults.Add("tags", check.Quote(im.Tags)+": "+fault)
 	}
-	proxy, err := proxyURL(s.Host, im.Proxy)
+	proxy, err := s.proxyURL(im.Proxy)
 	if own {
 		add("proxy", err)
 	}
@@ -219,13 +277,12 @@ func (im Import) vcs(repo *url.URL, needed bool) (string, error) {
 }
 
 // proxyURL returns the GOPROXY base to print, without a trailing slash; "" for none.
-func proxyURL(host, base string) (string, error) {
+func (s Site) proxyURL(base string) (string, error) {
 	if base == "" {
 		return "", nil
 	}
 	if base[0] == '/' {
-		name, _, _ := strings.Cut(host, "/")
-		base = "https://" + name + base
+		base = "https://" + s.Name() + base
 	}
 	u, err := parsePublicURL(base, vcsSchemes["mod"])
 	if err == nil {

@@ -14,14 +14,6 @@ func CleanKey(key string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(key, "/"), "/")
 }
 
-// Prefix returns the import prefix of what [CleanKey] has made of a key.
-func Prefix(host, path string) string {
-	if path == "" {
-		return host
-	}
-	return host + "/" + path
-}
-
 // Find returns the longest prefix in paths that path, which has no slashes at its ends, is at or below; of two that are
 // equally long, the one without a wildcard. It looks for all spellings of a key, so that paths needs no index. No key has
 // more than longest bytes: that bounds the work, and a path of a million slashes costs no more.

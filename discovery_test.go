@@ -169,7 +169,7 @@ func TestDiscoverySite(t *testing.T) {
 	root := gittest.New(t, siteRoot)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": gittest.New(t, siteMono), "acme/Root": root, "acme/own": root})
 	mono := server.URL + "/acme/mono"
-	site := vanity.Site{Host: "go.acme.test/x", Proxy: "/go", Paths: map[string]vanity.Import{
+	site := vanity.Site{Host: "go.acme.test/x", Hosts: []string{"old.acme.test"}, Proxy: "/go", Paths: map[string]vanity.Import{
 		"tool":   {Repo: mono, VCS: "git", Directory: "libs/tool", Tags: "tool-*"},
 		"libs/*": {Repo: mono, VCS: "git", Directory: "libs/*", Tags: "libs/*/v*"},
 		"*":      {Repo: server.URL + "/acme/*", VCS: "git", Tags: "v*"},
@@ -216,6 +216,9 @@ func TestDiscoverySite(t *testing.T) {
 		if judge := theirs.Download(modPath + "@" + version); sum.Sum != judge.Sum || sum.GoModSum != judge.GoModSum {
 			t.Errorf("%s@%s: sums %s %s, want %s %s", modPath, version, sum.Sum, sum.GoModSum, judge.Sum, judge.GoModSum)
 		}
+	}
+	if diff := cmp.Diff([]string{"v1.0.0", "v1.1.0-rc.1"}, ours.Versions("old.acme.test/x/Root")); diff != "" {
+		t.Errorf("versions at the other host (-want +got):\n%s", diff)
 	}
 	ours.Get("go.acme.test/x/Root/sub", "go.acme.test/x/tool/sub", "go.acme.test/x/tool/v2", "go.acme.test/x/libs/log/deep", "go.acme.test/x/Root/nested/v2")
 	for _, absent := range []string{"go.acme.test/x/tool/nested", "go.acme.test/x/absent", "go.acme.test/x/libs/absent", "go.acme.test/x/own"} {

@@ -2,7 +2,10 @@ package vanity_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -84,4 +87,33 @@ func ExampleSite_Validate() {
 	// Output:
 	// vanity: site: host: "go.acme.dev:443" has a port: the go command refuses import paths with a port
 	// vanity: site: paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev
+}
+
+// One site says all to both: the pages lead the go command to the proxy, and the proxy knows where the modules are.
+func ExampleSite_Resolve() {
+	site := vanity.Site{
+		Host:  "go.acme.dev",
+		Proxy: "/go",
+		Paths: map[string]vanity.Import{
+			"tool":   {Repo: "https://github.com/acme/mono", Directory: "tools/go", Tags: "tool-*"},
+			"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"},
+			"web":    {Repo: "https://github.com/acme/web"},
+		},
+	}
+	// mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+	// mux.Handle("/", vanity.Meta(site))
+
+	for _, path := range []string{"go.acme.dev/tool/v2", "go.acme.dev/libs/log", "go.acme.dev/libs/log/nested", "go.acme.dev/web"} {
+		cfg, err := site.Resolve(context.Background(), path)
+		if errors.Is(err, fs.ErrNotExist) {
+			fmt.Println(path, "is not served here")
+			continue
+		}
+		fmt.Println(path, "is", cfg.Module, "in", cfg.Directory, "under", cfg.Tags)
+	}
+	// Output:
+	// go.acme.dev/tool/v2 is go.acme.dev/tool in tools/go under tool-*
+	// go.acme.dev/libs/log is go.acme.dev/libs/log in libs/log under libs/log/v*
+	// go.acme.dev/libs/log/nested is go.acme.dev/libs/log/nested in libs/log/nested under libs/log/nested/v*
+	// go.acme.dev/web is not served here
 }

@@ -1,9 +1,7 @@
 package vanity_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -226,32 +224,4 @@ func hasGit(site vanity.Site, prefix string) bool {
 		return is
 	}
 	return git[prefix[:strings.LastIndexByte(prefix, '/')+1]+"*"]
-}
-
-func ExampleSite_Resolve() {
-	site := vanity.Site{
-		Host:  "go.acme.dev",
-		Proxy: "/go",
-		Paths: map[string]vanity.Import{
-			"tool":   {Repo: "https://github.com/acme/mono", Directory: "tools/go", Tags: "tool-*"},
-			"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"},
-			"web":    {Repo: "https://github.com/acme/web"},
-		},
-	}
-	// mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
-	// mux.Handle("/", vanity.Meta(site))
-
-	for _, path := range []string{"go.acme.dev/tool/v2", "go.acme.dev/libs/log", "go.acme.dev/libs/log/nested", "go.acme.dev/web"} {
-		cfg, err := site.Resolve(context.Background(), path)
-		if errors.Is(err, fs.ErrNotExist) {
-			fmt.Println(path, "is not served here")
-			continue
-		}
-		fmt.Println(path, "is", cfg.Module, "in", cfg.Directory, "under", cfg.Tags)
-	}
-	// Output:
-	// go.acme.dev/tool/v2 is go.acme.dev/tool in tools/go under tool-*
-	// go.acme.dev/libs/log is go.acme.dev/libs/log in libs/log under libs/log/v*
-	// go.acme.dev/libs/log/nested is go.acme.dev/libs/log/nested in libs/log/nested under libs/log/nested/v*
-	// go.acme.dev/web is not served here
 }

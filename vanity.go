@@ -169,8 +169,8 @@ type Site struct {
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
 	// Proxy is the base of the GOPROXY that serves those imports that need one, so that it is said once: each import
-	// with a Directory or Tags, but no Proxy of its own. It has the syntax of Import.Proxy. If empty, an import is
-	// proxied only if it says so itself.
+	// with a Directory or Tags, but no Proxy of its own, and whose VCS is not mod. It has the syntax of Import.Proxy. If
+	// empty, an import is proxied only if it says so itself. Where it is set, a Directory wants Tags: see there.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
 	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
@@ -216,8 +216,7 @@ type Import struct {
 
 	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
 	// a path ("/go") on the site's own host, meaning https, the host name in use (see Site.Hosts) without Host's path, and
-	// that path.
-	// If empty, that of the site, if the import has a Directory or Tags; else the go command fetches from Repo.
+	// that path. If empty, that of the site, if the import has a Directory or Tags; else the go command fetches from Repo.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
 	// Directory is the slash-separated directory of the repository that stands for the import prefix. A trailing
@@ -243,7 +242,8 @@ func (s Site) Validate() error {
 // ParseSite reads a site from JSON, such as a file of govanity or govanityurls in that form. It takes nothing that it
 // doesn't understand: the error names all unknown and repeated keys, values of wrong types (null is one), what is no
 // UTF-8, what follows the end, and everything that [Site.Validate] finds, each on a line of its own with the key and the
-// reason. After a fault of syntax it names what precedes that, and no more. Keys are taken in lower case alone.
+// reason. What follows a fault of syntax can't be read: then only that is named, and the unknown, repeated and mistyped
+// before it. Keys are taken in lower case alone.
 //
 // A file in YAML is for a YAML library to decode into a [Site], strictly if it can, and then for Validate.
 func ParseSite(data []byte) (Site, error) {
@@ -251,8 +251,8 @@ func ParseSite(data []byte) (Site, error) {
 	faults, lost := strictjson.Decode(data, &s)
 	if !lost[""] {
 		for _, f := range s.faults() {
-			path, _, _ := strings.Cut(f.Key, "].")
-			if !lost[f.Key] && !lost[path+"]"] {
+			whole := f.Key[:strings.LastIndex(f.Key, "].")+1] // of the import, if it is one of its fields
+			if !lost[f.Key] && !lost[whole] {
 				faults = append(faults, f)
 			}
 		}

@@ -8,20 +8,18 @@ import (
 	"example.com/vanity"
 )
 
+var site = vanity.Site{
+	Host:  "go.acme.dev",
+	Proxy: "/go",
+	Paths: map[string]vanity.Import{
+		"tool": {Repo: "https://github.com/acme/mono", Directory: "libs/tool", Tags: "tool-*"}, // tool-1.2.0 is v1.2.0
+	},
+}
+
 func handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
-		URL:       "https://github.com/acme/mono",
-		Module:    "go.acme.dev/tool",
-		Directory: "libs/tool",
-		Tags:      "tool-*", // tool-1.2.0 is v1.2.0
-	}))
-	mux.Handle("/", vanity.Meta(vanity.Site{
-		Host: "go.acme.dev",
-		Paths: map[string]vanity.Import{
-			"tool": {Repo: "https://github.com/acme/mono", Directory: "libs/tool", Tags: "tool-*", Proxy: "/go"},
-		},
-	}))
+	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
+	mux.Handle("/", vanity.Meta(site))
 	return mux
 }
 

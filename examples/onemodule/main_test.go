@@ -18,7 +18,7 @@ func TestHandler(t *testing.T) {
 	defer server.Close()
 	for path, want := range map[string]string{
 		"/tool/sub?go-get=1":              `<meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">`,
-		"/go/go.acme.dev/other/@v/list":   "not the module that is served here",
+		"/go/go.acme.dev/other/@v/list":   "no such module is served here",
 		"/go/go.acme.dev/tool/@v/x.info2": "none of the protocol's files",
 	} {
 		resp, err := http.Get(server.URL + path)

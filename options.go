@@ -98,13 +98,15 @@ type Store interface {
 // beside it (NAME.sum), and is compared with that before it is served, files once an hour or when they have changed.
 // What was stored by others, without a checksum, is served if it has the form, and gets one.
 //
-// Names begin with the module path for [Goproxy] with Config.Module set: MODULE/@latest, MODULE/@v/VERSION.info and so on,
-// in the protocol's escaped form. Handlers with one store whose Modules are the same, or differ in the major version, are
-// taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or "goproxy/HASH/" stands before them, HASH
-// being that of the whole Config: who leaves Gosub open to strangers lets them fill the store. MODULE/@v/list has the
-// versions whose go.mod is stored, and MODULE/@v/list.served the list that was served last. One option may be given to
-// several handlers. What can't be stored is served all the same, and logged; it is tried again. Handlers that serve no
-// modules ([Meta]) ignore it.
+// Names begin with the module path for [Goproxy] and [GoproxyFunc] with Config.Module set: MODULE/@latest,
+// MODULE/@v/VERSION.info and so on, in the protocol's escaped form. Handlers with one store whose Modules are the same, or
+// differ in the major version, are taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or
+// "goproxy/HASH/" stands before them, HASH being that of the whole Config: who leaves Gosub open to strangers lets them fill
+// the store. MODULE/@v/list has the versions whose go.mod is stored, and MODULE/@v/list.served the list that was served
+// last.
+//
+// One option may be given to several handlers. What can't be stored is served all the same, and logged; it is tried
+// again. Handlers that serve no modules ([Meta]) ignore the option.
 func WithStore(store Store) Option {
 	if store == nil {
 		return func(o *options) { o.backing = nil }

@@ -142,7 +142,7 @@ func (r *record) onDisk() (n int) {
 // testTempFull gives a process no room to spool. That is its own fault, which its log explains; what needs no room goes
 // on, and everything does when there is room.
 func (w *wavering) testTempFull(t *testing.T) {
-	temp := mountTmpfs(t, "8m")
+	temp := mountTmpfs(t, "40m") // several packs are held
 	r := w.newRecord(t, filepath.Join(t.TempDir(), "0"))
 	p := startProcess(t, &storeServer{URL: w.url, Dir: filepath.Dir(r.dir)}, "TMPDIR="+temp)
 	base := p.url + "/0"

@@ -38,8 +38,11 @@ func (s *Store) list(m Module) *answer {
 			}
 			return err
 		})
+		if err != nil && !isAbsent(err) {
+			return err
+		}
 		if err != nil {
-			if was, _ := s.untagged(ctx, m, nil); !isAbsent(err) || len(was) == 0 {
+			if was, _ := s.untagged(ctx, m, nil); len(was) == 0 {
 				return err
 			}
 		}
@@ -91,10 +94,7 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 		all = all && err == nil
 		versions = append(versions, was...)
 	}
-	known := make(map[string]bool, len(but))
-	for _, v := range but {
-		known[v] = true
-	}
+	known := setOf(but)
 	return slices.DeleteFunc(versions, func(v string) bool {
 		skip := known[v] || !s.has(ctx, m.name(modproxy.Info, v))
 		known[v] = true
@@ -106,10 +106,10 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 // Ok says whether the latter has all of them, or the former is there if there is no backing. If the backing can't say, it is
 // an error.
 func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok bool, err error) {
-	if e, _ := s.memory.get(a.name); e.content != nil {
-		versions = lines(e.content)
-		e.content.release()
-		ok = true
+	e, _ := s.memory.get(a.name)
+	if e.content != nil {
+		defer e.content.release()
+		versions, ok = lines(e.content), true
 	}
 	if s.Backing == nil {
 		return versions, ok, nil
@@ -124,9 +124,21 @@ func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok 
 		return versions, false, err
 	}
 	defer c.release()
+	if e.content != nil && e.content.sum == c.sum {
+		return versions, true, nil
+	}
 	stored := lines(c)
-	ok = !slices.ContainsFunc(versions, func(v string) bool { return !slices.Contains(stored, v) })
+	isStored := setOf(stored)
+	ok = !slices.ContainsFunc(versions, func(v string) bool { return !isStored[v] })
 	return append(versions, stored...), ok, nil
+}
+
+func setOf(versions []string) map[string]bool {
+	set := make(map[string]bool, len(versions))
+	for _, v := range versions {
+		set[v] = true
+	}
+	return set
 }
 
 // lines gives the versions that can be read in a list, whoever wrote it. Pseudo-versions are not listed (modfetch/proxy.go).

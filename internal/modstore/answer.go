@@ -214,7 +214,7 @@ func (s *Store) derived(m Module, req modproxy.Request, p *pin) *answer {
 		form:  checkGoMod,
 	}
 	write := (*modrepo.Module).WriteGoMod
-	a.then = func(ctx context.Context, _ *content, _ bool) { s.enlist(ctx, s.inventory(m), req.Version, true) }
+	a.then = func(ctx context.Context, c *content, _ bool) { s.noteGoMod(ctx, m, req.Version, c) }
 	if req.Kind == modproxy.Zip {
 		a.rank, a.then, write = bulk, nil, (*modrepo.Module).Zip
 		a.form = func(r *io.SectionReader) error { return checkZip(r, m.Path, req.Version) }

@@ -129,3 +129,58 @@ func TestUnreadableStoreAndHiddenHost(t *testing.T) {
 		c.want("/@v/list", list2, false)
 	})
 }
+
+// The inventory has no version whose go.mod could not be stored: the go command would take that for the latest.
+func TestInventoryOfWhatIsStored(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, _ *gittest.Repo, h *host, _ *client) {
+		s := newShelf()
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		s.faults(nil, func(name string) error {
+			if strings.HasSuffix(name, ".mod") {
+				return errors.New("on purpose")
+			}
+			return nil
+		})
+		c.get("/@v/v1.0.0.info")
+		c.get("/@v/v1.0.0.mod")
+		if got := s.text(modPath + "/@v/list"); got != "" {
+			t.Errorf("without a go.mod the inventory is %q", got)
+		}
+		s.faults(nil, nil)
+		time.Sleep(10 * time.Second)
+		c.get("/@v/v1.0.0.mod")
+		if got := s.text(modPath + "/@v/list"); got != "v1.0.0\n" {
+			t.Errorf("with a go.mod the inventory is %q", got)
+		}
+	})
+}
+
+// A module is known by an info that was served, though its go.mod can't be had or the info not be stored.
+func TestKnownByInfo(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	for _, unstored := range []string{"", ".info"} {
+		s := newShelf()
+		s.faults(nil, func(name string) error {
+			if unstored != "" && strings.HasSuffix(name, unstored) {
+				return errors.New("on purpose")
+			}
+			return nil
+		})
+		h := local(r)
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		at := c.m.At
+		asked := 0
+		c.m.At = func(directory string) (*modrepo.Module, error) {
+			if asked++; asked > 1 {
+				h.fail(git.Broken)
+			}
+			return at(directory)
+		}
+		c.get("/@v/v1.0.0.info")
+		c.m.At = at
+		h.fail(git.NoRepository)
+		wantError[*modstore.VanishedError](c, "/@v/v1.1.0.info")
+	}
+}

@@ -117,7 +117,7 @@ func (s *Store) lastList(ctx context.Context, a *answer) (versions []string, ok 
 	c, err := s.Backing.load(ctx, a)
 	switch {
 	case errors.Is(err, errSpoilt) && a.join == nil:
-		return s.salvage(ctx, a.of, versions), false, nil
+		return s.salvage(ctx, a.of, versions), false, ctx.Err()
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errSpoilt):
 		return versions, false, nil
 	case err != nil:
@@ -160,18 +160,24 @@ func (s *Store) notePinned(ctx context.Context, a *answer, version string, c *co
 		s.enlist(ctx, s.inventory(a.of), version, true)
 		return
 	}
-	p, err := readPin(a, c)
-	if err != nil || !c.kept {
-		return
+	if p, err := readPin(a, c); err == nil && c.kept {
+		goMod := s.derived(a.of, modproxy.Request{Path: a.of.Path, Kind: modproxy.Mod, Version: version}, p)
+		if made || s.has(ctx, goMod.name) {
+			if c, err := s.get(ctx, goMod); err == nil {
+				c.release()
+				return
+			}
+		}
 	}
-	goMod := s.derived(a.of, modproxy.Request{Path: a.of.Path, Kind: modproxy.Mod, Version: version}, p)
-	if !made && !s.has(ctx, goMod.name) {
-		s.enlist(ctx, s.inventory(a.of), "", true) // by which is known that the module was served before
-		return
+	s.enlist(ctx, s.inventory(a.of), "", true) // by which is known that the module was served before
+}
+
+// noteGoMod adds a version whose go.mod is stored to the inventory.
+func (s *Store) noteGoMod(ctx context.Context, m Module, version string, c *content) {
+	if s.Backing != nil && !c.kept {
+		version = ""
 	}
-	if c, err := s.get(ctx, goMod); err == nil {
-		c.release()
-	}
+	s.enlist(ctx, s.inventory(m), version, true)
 }
 
 // enlist adds a version to a list that doesn't have it; where there is no list, one may have to be made.

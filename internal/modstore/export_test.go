@@ -65,3 +65,13 @@ func (s *Store) Rank(name string) (r rank, ok bool) {
 	}
 	return el.Value.(entry).rank, true
 }
+
+// Users is how many hold a content of the store's memory, which is one of them.
+func (s *Store) Users(name string) int64 {
+	e, ok := s.memory.get(name)
+	if !ok || e.content == nil {
+		return 0
+	}
+	defer e.content.release()
+	return e.content.users.Load() - 1
+}

@@ -122,11 +122,9 @@ func (s *Store) failed(ctx context.Context, a *answer, err error, began time.Tim
 	if s.noteAbsence(ctx, a, err, began) {
 		return
 	}
-	e, ok := s.memory.get(a.name)
-	if !ok || e.content == nil || ctx.Err() == context.Canceled {
+	if ctx.Err() == context.Canceled || !s.memory.has(a.name) {
 		return
 	}
-	e.content.release()
 	s.memory.postpone(a.name, time.Now().Add(min(backOff, s.Fresh)))
 	s.Log().WarnContext(ctx, "vanity: no new answer could be had; the old one is served", "name", a.name, "err", err)
 }

@@ -428,3 +428,28 @@ func (l *late) Refs(ctx context.Context, prefixes ...string) ([]git.Ref, error) 
 	<-l.until
 	return refs, err
 }
+
+// An old answer is let go of though nobody waits for the new one.
+func TestGivenUpRefresh(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, r *gittest.Repo, h *host, _ *client) {
+		r.Git("branch", "dev")
+		s := newShelf()
+		newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).get("/@v/dev.info")
+		r.Git("branch", "-D", "dev")
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		wantError[*modrepo.Error](c, "/@v/dev.info")
+		time.Sleep(10 * time.Second)
+		end := h.hang()
+		defer close(end)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if a, err := c.ask(ctx, "/@v/dev.info"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, %v", a, err)
+		}
+		synctest.Wait()
+		if n := c.store.Users(modPath + "/@v/dev.info"); n != 1 {
+			t.Errorf("the old answer has %d users, want the memory alone", n)
+		}
+	})
+}

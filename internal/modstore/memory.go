@@ -73,6 +73,16 @@ func (m *memory) get(name string) (entry, bool) {
 	return e, true
 }
 
+// has reports whether there is a content of a name.
+func (m *memory) has(name string) bool {
+	e, _ := m.get(name)
+	if e.content == nil {
+		return false
+	}
+	e.content.release()
+	return true
+}
+
 // outlasts reports whether an entry stays although another one comes: it is newer, and says something still; or it is a
 // pin, and the other one is not the store's.
 func (e entry) outlasts(other entry) bool {

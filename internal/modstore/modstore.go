@@ -223,9 +223,5 @@ func (s *Store) isKnown(ctx context.Context, m Module) bool {
 
 // has reports whether there is something of a name, in memory or stored.
 func (s *Store) has(ctx context.Context, name string) bool {
-	if e, ok := s.memory.get(name); ok && e.content != nil {
-		e.content.release()
-		return true
-	}
-	return s.Backing != nil && s.Backing.has(ctx, name)
+	return s.memory.has(name) || s.Backing != nil && s.Backing.has(ctx, name)
 }

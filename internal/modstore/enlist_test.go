@@ -61,11 +61,21 @@ func TestIncompatibleVersion(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t, twoVersions)
 	r.Run("rm go.mod\ncommit without\ntag v2.0.0\n")
-	c := newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond})
+	s := newShelf()
+	c := newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond, Backing: modstore.NewBacking(s)})
 	c.get("/@v/v2.0.0+incompatible.info")
 	c.get("/@v/v2.0.0+incompatible.zip")
 	c.want("/@v/list", list2, false)
 	c.get("/@v/v1.1.0.info")
+	c.want("/@v/list", list2, false)
+	if got, want := s.text(modPath+"/@v/list"), "v1.1.0\nv2.0.0+incompatible\n"; got != want { // the go command knows what to make of it
+		t.Errorf("the inventory is %q, want %q", got, want)
+	}
+	h := local(r)
+	h.fail(git.Broken)
+	delete(s.entries, servedName)
+	newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).want("/@v/list", "v1.1.0\nv2.0.0+incompatible\n", true)
+	r.Git("tag", "-d", "v2.0.0")
 	c.want("/@v/list", list2, false)
 }
 

@@ -92,6 +92,9 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 	for _, a := range []*answer{s.list(m), s.inventory(m)} {
 		was, _, err := s.lastList(ctx, a)
 		all = all && err == nil
+		if a.join == nil && len(but)+len(versions) > 0 {
+			was = slices.DeleteFunc(was, isIncompatible) // which the list that there is may have left out
+		}
 		versions = append(versions, was...)
 	}
 	known := setOf(but)
@@ -101,6 +104,8 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 		return skip
 	}), all
 }
+
+func isIncompatible(version string) bool { return strings.HasSuffix(version, "+incompatible") }
 
 // lastList gives the versions in a list: that in memory, and that of the backing, which other processes may have changed.
 // Ok says whether the latter has all of them, or the former is there if there is no backing. If the backing can't say, it is
@@ -182,7 +187,7 @@ func (s *Store) noteGoMod(ctx context.Context, m Module, version string, c *cont
 
 // enlist adds a version to a list that doesn't have it; where there is no list, one may have to be made.
 func (s *Store) enlist(ctx context.Context, a *answer, version string, create bool) {
-	if module.IsPseudoVersion(version) || strings.HasSuffix(version, "+incompatible") {
+	if module.IsPseudoVersion(version) || isIncompatible(version) && a.join != nil {
 		version = "" // they are not listed, or not always
 	}
 	unlock, err := s.lists.lock(ctx, a.name)

@@ -194,3 +194,33 @@ func TestKnownByInfo(t *testing.T) {
 		wantError[*modstore.VanishedError](c, "/@v/v1.1.0.info")
 	}
 }
+
+// No version is served before it is in the inventory: if the process is killed then, the next one must list it.
+func TestListedBeforeServed(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, _ *gittest.Repo, h *host, _ *client) {
+		s := newShelf()
+		free := make(chan struct{})
+		s.before = func(name string) {
+			if name == modPath+"/@v/list" {
+				<-free
+			}
+		}
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		mod := c.later(t.Context(), "/@v/v1.0.0.mod")
+		synctest.Wait()
+		info := c.later(t.Context(), "/@v/v1.0.0.info")
+		synctest.Wait()
+		select {
+		case <-info:
+			t.Error("the info was served first")
+			info = nil
+		default:
+		}
+		close(free)
+		<-mod
+		if info != nil {
+			<-info
+		}
+	})
+}

@@ -125,9 +125,14 @@ func (s *Store) settle(ctx context.Context, a *answer, made *content) *content {
 	ctx, cancel := storing(ctx)
 	defer cancel()
 	c := s.keep(ctx, a, made)
-	s.remember(a, c)
+	if !c.kept {
+		s.remember(a, c)
+	}
 	if a.then != nil {
 		a.then(ctx, c, true)
+	}
+	if c.kept { // nobody gets it from memory before it is listed: the process may be killed
+		s.remember(a, c)
 	}
 	return c
 }

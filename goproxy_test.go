@@ -749,6 +749,9 @@ func TestOwnerIsTold(t *testing.T) {
 
 // TestHungListing checks that many who ask for a repository whose host says nothing wait once, not one after the other.
 func TestHungListing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	repo := gittest.New(t, acme)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
 	server.Wrap(gittest.Hang())

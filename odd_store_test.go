@@ -107,6 +107,9 @@ func noise(n int) []byte {
 
 // TestListOutlivesFailures checks that no failure of the store takes from the stored list what only that knows.
 func TestListOutlivesFailures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	const list = "go.acme.test/!tool/@v/list.served"
 	for _, failing := range []string{"/list.served", ".info"} {
 		for _, asked := range []string{"/@v/list", "/@v/v1.1.0.info"} {
@@ -147,6 +150,9 @@ func TestListOutlivesFailures(t *testing.T) {
 // TestPinOutlivesCaller checks that a version is stored though its first caller went away, for the second one is told that it
 // will never change.
 func TestPinOutlivesCaller(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	repo := gittest.New(t, acme)
 	ctx, leave := context.WithCancel(t.Context())
 	store := new(oddStore)
@@ -247,6 +253,9 @@ package x
 
 // TestGoneIsGone checks that what the host said is gone isn't there for those either who ask while it is asked again.
 func TestGoneIsGone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	for _, fresh := range []time.Duration{0, 10 * time.Millisecond} {
 		for _, store := range []vanity.Store{nil, new(oddStore)} {
 			repo := gittest.New(t, acme)
@@ -275,6 +284,9 @@ func TestGoneIsGone(t *testing.T) {
 
 // TestHurriedCallers checks that callers who all have less time than the host needs get a newer list in the end.
 func TestHurriedCallers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	repo := gittest.New(t, acme)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
 	base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"), vanity.WithFreshness(time.Millisecond), quiet()))

@@ -212,6 +212,9 @@ func fastImport(t testing.TB, r *gittest.Repo, n int) {
 
 // No more history comes than it takes, where the host can cut it.
 func TestHistoryBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	t.Parallel()
 	const n = 3000
 	r := gittest.New(t, "")

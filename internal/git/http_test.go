@@ -284,6 +284,9 @@ func TestHTTPRedirect(t *testing.T) {
 
 // TestHTTPRenamed: a repository that was renamed is found, and what is posted goes where it was found, as git does it.
 func TestHTTPRenamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	t.Parallel()
 	repo := gittest.New(t, "write\ncommit one\n-- a --\n-- b --\nx\n")
 	head := revision(t, repo, "HEAD")

@@ -116,6 +116,9 @@ func TestVersions(t *testing.T) {
 }
 
 func TestVersionsLocal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	for _, format := range formats() {
 		repos := versionedRepos(t, format)
 		for version := range 3 {

@@ -127,6 +127,9 @@ func (g generator) repository() map[string]string {
 
 // TestMadeUp compares made-up repositories with git: `git check-attr` for all attributes, and `git archive`.
 func TestMadeUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	converted := 0
 	for i := range *rounds {
 		g := generator{rand.New(rand.NewPCG(1, uint64(i)))}

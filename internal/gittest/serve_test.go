@@ -370,6 +370,9 @@ func stalled(t *testing.T, s *gittest.Server, body []byte, n int) bool {
 
 // TestFaultsAnyAnswer goes through the faults that make no difference between the commands.
 func TestFaultsAnyAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	t.Parallel()
 	r := simple(t)
 	repos := map[string]*gittest.Repo{"o/r": r}
@@ -427,6 +430,9 @@ func statusOf(s *gittest.Server, path string, body []byte) int {
 
 // TestSometimes: one seed has one sequence of faults, each of them comes, and many requests at a time do no harm.
 func TestSometimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	t.Parallel()
 	s := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": simple(t)})
 	sequence := func(seed uint64) (all []int) {

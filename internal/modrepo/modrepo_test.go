@@ -429,6 +429,9 @@ func TestManyBases(t *testing.T) {
 
 // Of very many tags none is remembered, and all is served as ever.
 func TestManyTags(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	r := gittest.New(t, "print go.mod \"module x.y/z\\n\"\ncommit one\n")
 	var b strings.Builder
 	for i := range 2001 {
@@ -502,6 +505,9 @@ func TestFarFuture(t *testing.T) {
 // Whichever request a host fails at, the failure is seen: it is never taken for an absence, nor passed over. A repository
 // that vanishes on the way is no absence of the module's, or of a commit, either.
 func TestHostErrorsAnywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	r := gittest.New(t, `
 		write
 		commit one
@@ -671,6 +677,9 @@ func TestZipWriter(t *testing.T) {
 
 // Attributes that are too much work are refused, and files that are too large to be converted.
 func TestAttributesLimits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	r := gittest.New(t, "write\n"+small)
 	for tag, text := range map[string]string{
 		"v1.0.0": strings.Repeat("#", 4<<20+1),

@@ -110,11 +110,21 @@ func (s *Store) refresh(ctx context.Context, a *answer) (*content, error) {
 			return nil, err
 		}
 	}
-	if all {
+	if all && !s.isOutdated(a, began) {
 		s.replace(ctx, a, c)
 	}
 	s.memory.put(entry{name: a.name, rank: a.rank, content: c, made: began, serves: true})
 	return c, nil
+}
+
+// isOutdated reports whether an answer that was begun at a time comes after a newer one, its callers having left.
+func (s *Store) isOutdated(a *answer, began time.Time) bool {
+	e, _ := s.memory.get(a.name)
+	if e.content == nil {
+		return false
+	}
+	defer e.content.release()
+	return e.made.After(began)
 }
 
 // failed notes what is not there, and else for whom there is an old answer in the meantime.

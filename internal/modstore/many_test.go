@@ -37,6 +37,9 @@ func (r *crowded) Refs(ctx context.Context, prefixes ...string) ([]git.Ref, erro
 
 // However long a list is, making it anew takes no more than some times what it took at first.
 func TestManyVersions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	const tags = 100_000
 	r := newRepo(t, twoVersions)
 	refs, err := local(r).Refs(t.Context(), "refs/tags/v1.0.0")

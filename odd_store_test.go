@@ -1,11 +1,9 @@
 package vanity_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,13 +15,11 @@ import (
 	"example.com/vanity/internal/gittest"
 )
 
-// An oddStore is a store in memory that replaces, and fails as its hooks say.
+// An oddStore is a mapStore that fails as its hooks say.
 type oddStore struct {
+	mapStore
 	get func(name string) error
 	put func(ctx context.Context, name string) error
-
-	mu sync.Mutex
-	m  map[string][]byte
 }
 
 func (s *oddStore) Get(ctx context.Context, name string) (io.ReadCloser, error) {
@@ -32,13 +28,7 @@ func (s *oddStore) Get(ctx context.Context, name string) (io.ReadCloser, error) 
 			return nil, err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	content, ok := s.m[name]
-	if !ok {
-		return nil, fs.ErrNotExist
-	}
-	return io.NopCloser(bytes.NewReader(content)), nil
+	return s.mapStore.Get(ctx, name)
 }
 
 func (s *oddStore) Put(ctx context.Context, name string, content io.ReadSeeker) error {
@@ -47,24 +37,10 @@ func (s *oddStore) Put(ctx context.Context, name string, content io.ReadSeeker) 
 			return err
 		}
 	}
-	data, err := io.ReadAll(content)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.m == nil {
-		s.m = make(map[string][]byte)
-	}
-	s.m[name] = data
-	return nil
+	return s.mapStore.Put(ctx, name, content)
 }
 
-func (s *oddStore) text(name string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return string(s.m[name])
-}
+func (s *oddStore) text(name string) string { return s.all()[name] }
 
 // A fileStore gives what looks like a file, but is none of the system's.
 type fileStore struct{ oddStore }

@@ -88,8 +88,11 @@ func (s *Store) isToKeep(e entry) bool {
 // obtain gives an answer from memory, if another run has made it since the caller looked, from the backing, or made now. A
 // pin that might be there must not be made anew.
 func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
-	if e, ok := s.memory.get(a.name); ok && e.content != nil {
-		if e.tie == a.tie {
+	if c, err := s.recall(a); c != nil || err != nil {
+		return c, err
+	}
+	if e, _ := s.memory.get(a.name); e.content != nil {
+		if e.tie == a.tie { // it is still to be left to the backing
 			return s.settle(ctx, a, e.content), nil
 		}
 		e.content.release()

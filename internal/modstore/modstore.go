@@ -207,11 +207,12 @@ func isHidden(err error) bool {
 
 // isKnown reports whether anything of the module was served before, or of the one without its major version.
 func (s *Store) isKnown(ctx context.Context, m Module) bool {
-	base := m
+	modules := []Module{m}
 	if prefix, major, ok := module.SplitPathVersion(m.Path); ok && strings.HasPrefix(major, "/") {
-		base.Path = prefix
+		m.Path = prefix
+		modules = append(modules, m)
 	}
-	for _, m := range []Module{m, base} {
+	for _, m := range modules {
 		for _, name := range []string{m.name(modproxy.List, ""), s.list(m).name, m.name(modproxy.Latest, "")} {
 			if s.has(ctx, name) {
 				return true

@@ -26,7 +26,7 @@ func (m *Module) convert(ctx context.Context, rev *revision, asked string) (*Inf
 	}
 	if v := c.canonical(rev.version); v != "" {
 		info, err := c.check(ctx, v)
-		if err == nil || !isAbsent(err) || asked == module.CanonicalVersion(asked) {
+		if err == nil || !IsAbsent(err) || asked == module.CanonicalVersion(asked) {
 			return info, err
 		}
 	}
@@ -69,7 +69,7 @@ func (c *converter) base(version string) string {
 // choose names the version by the tags: those on the commit, else those before it, on which a pseudo-version is based.
 func (c *converter) choose(ctx context.Context) (string, error) {
 	list, err := c.versions(ctx, c.rev.tags)
-	if err != nil && !isAbsent(err) {
+	if err != nil && !IsAbsent(err) {
 		return "", err
 	}
 	retracted, err := c.retractions(ctx, list, c.rev.tags)
@@ -145,7 +145,7 @@ func (c *converter) check(ctx context.Context, v string) (*Info, error) {
 		return nil, c.foundErr
 	}
 	if v != c.asked && module.IsPseudoVersion(v) && v != c.pseudo {
-		if err := c.validatePseudo(ctx, v); isAbsent(err) {
+		if err := c.validatePseudo(ctx, v); IsAbsent(err) {
 			return nil, notFound("the commit has a tag that looks like the pseudo-version %s, which it is not", v)
 		} else if err != nil {
 			return nil, err
@@ -170,7 +170,7 @@ func (c *converter) check(ctx context.Context, v string) (*Info, error) {
 // suffix that says so.
 func (m *Module) checkMajor(v string, mayBeIncompatible func() bool) (suffix string, err error) {
 	switch fits := module.MatchPathMajor(strings.TrimSuffix(v, incompatible), m.pathMajor); {
-	case fits && isIncompatible(v):
+	case fits && IsIncompatible(v):
 		return "", notFound("the version is not %s: major version %s is compatible with the module path", incompatible, semver.Major(v))
 	case fits:
 		return "", nil
@@ -188,7 +188,7 @@ func (c *converter) mayBeIncompatible(version string) bool {
 	if c.source.Directory != "" || c.pathMajor != "" || c.has("go.mod") {
 		return false
 	}
-	return isIncompatible(c.asked) || !c.has(path.Join(semver.Major(version), "go.mod"))
+	return IsIncompatible(c.asked) || !c.has(path.Join(semver.Major(version), "go.mod"))
 }
 
 // has reports whether the commit has a file. All trees are there, or the revision would not be.

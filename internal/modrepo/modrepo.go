@@ -127,8 +127,8 @@ func gone(info *Info, err error) error {
 // isNotExist is the one question of what isn't there.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// isAbsent tells what isn't there for the module's own reasons from a host that hasn't got it, or won't say.
-func isAbsent(err error) bool {
+// IsAbsent tells what isn't there for the module's own reasons from a host that hasn't got it, or won't say.
+func IsAbsent(err error) bool {
 	var absent *Error
 	return errors.As(err, &absent)
 }

@@ -93,7 +93,7 @@ func (m *Module) find(ctx context.Context, query string) (*revision, error) {
 			return nil, notFound("malformed pseudo-version: %.200v", err)
 		}
 		rev, _ := module.PseudoVersionRev(query)
-		if len(rev) != shortHash || !isHex(rev) || semver.Build(query) != "" && !isIncompatible(query) {
+		if len(rev) != shortHash || !isHex(rev) || semver.Build(query) != "" && !IsIncompatible(query) {
 			return nil, notFound("malformed pseudo-version: it ends in the first %d digits of the commit's hash, in lower case, and in %s at most", shortHash, incompatible)
 		}
 		return m.findHash(ctx, rev, at)

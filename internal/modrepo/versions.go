@@ -191,8 +191,8 @@ func (m *Module) Latest(ctx context.Context) (*Info, error) {
 		return m.latestHead(ctx, nil)
 	}
 	var goMod []byte // of what would be latest if nothing were retracted
-	if v := highest(list); !isIncompatible(v) {
-		if goMod, err = m.taggedGoMod(ctx, v, tags); err != nil && !isAbsent(err) {
+	if v := highest(list); !IsIncompatible(v) {
+		if goMod, err = m.taggedGoMod(ctx, v, tags); err != nil && !IsAbsent(err) {
 			return nil, err
 		}
 	}
@@ -230,7 +230,7 @@ func (m *Module) latestHead(ctx context.Context, retracted func(version string) 
 // withoutIncompatible drops the +incompatible versions if the highest of the others has a go.mod, as it may where a
 // higher one was retracted (modload/query.go, filterVersions).
 func (m *Module) withoutIncompatible(ctx context.Context, list []string, tags tags) ([]string, error) {
-	n := slices.IndexFunc(list, isIncompatible)
+	n := slices.IndexFunc(list, IsIncompatible)
 	if n <= 0 {
 		return list, nil
 	}
@@ -247,14 +247,14 @@ func (m *Module) withoutIncompatible(ctx context.Context, list []string, tags ta
 // retractions reports which versions can't name a commit, as the module takes them back. Its highest compatible version
 // says so; if that has no go.mod, or none that can be read, none is (coderepo.go, retractedVersions and convert).
 func (m *Module) retractions(ctx context.Context, list []string, tags tags) (func(version string) bool, error) {
-	if i := slices.IndexFunc(list, isIncompatible); i >= 0 {
+	if i := slices.IndexFunc(list, IsIncompatible); i >= 0 {
 		list = list[:i] // what follows has no go.mod
 	}
 	if len(list) == 0 {
 		return retractionsOf(nil), nil
 	}
 	data, err := m.taggedGoMod(ctx, highest(list), tags)
-	if err != nil && !isAbsent(err) {
+	if err != nil && !IsAbsent(err) {
 		return nil, err
 	}
 	return retractionsOf(data), nil
@@ -273,7 +273,8 @@ func retractionsOf(goMod []byte) func(version string) bool {
 	}
 }
 
-func isIncompatible(version string) bool { return strings.HasSuffix(version, incompatible) }
+// IsIncompatible reports whether a version is of a later major than its path says.
+func IsIncompatible(version string) bool { return strings.HasSuffix(version, incompatible) }
 
 const incompatible = "+incompatible"
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"time"
+
+	"example.com/vanity/internal/modrepo"
 )
 
 // fixed gives an answer that never changes.
@@ -57,7 +59,7 @@ func (s *Store) getPresent(ctx context.Context, a *answer) (c *content, err erro
 	const tries = 3
 	for range tries {
 		s.memory.forget(a.name, nil)
-		if c, err = s.get(ctx, a); !isAbsent(err) {
+		if c, err = s.get(ctx, a); !modrepo.IsAbsent(err) {
 			break
 		}
 	}
@@ -167,7 +169,7 @@ func (s *Store) remember(a *answer, c *content) {
 
 // noteAbsence remembers for a while what isn't there. What a host hides that it showed before is its failure.
 func (s *Store) noteAbsence(ctx context.Context, a *answer, err error, began time.Time) bool {
-	if !isAbsent(err) && (!isHidden(err) || s.isKnown(ctx, a.of)) {
+	if !modrepo.IsAbsent(err) && (!isHidden(err) || s.isKnown(ctx, a.of)) {
 		return false
 	}
 	s.memory.put(entry{name: a.name, rank: bulk, absence: err, made: began, retry: began.Add(min(absenceAge, s.Fresh))})

@@ -38,7 +38,7 @@ func (s *Store) list(m Module) *answer {
 			}
 			return err
 		})
-		if err != nil && !isAbsent(err) {
+		if err != nil && !modrepo.IsAbsent(err) {
 			return err
 		}
 		if err != nil {
@@ -93,7 +93,7 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 		was, _, err := s.lastList(ctx, a)
 		all = all && err == nil
 		if a.join == nil && len(but)+len(versions) > 0 {
-			was = slices.DeleteFunc(was, isIncompatible) // which the list that there is may have left out
+			was = slices.DeleteFunc(was, modrepo.IsIncompatible) // which the list that there is may have left out
 		}
 		versions = append(versions, was...)
 	}
@@ -104,8 +104,6 @@ func (s *Store) untagged(ctx context.Context, m Module, but []string) (versions 
 		return skip
 	}), all
 }
-
-func isIncompatible(version string) bool { return strings.HasSuffix(version, "+incompatible") }
 
 // lastList gives the versions in a list: that in memory, and that of the backing, which other processes may have changed.
 // Ok says whether the latter has all of them, or the former is there if there is no backing. If the backing can't say, it is
@@ -187,7 +185,7 @@ func (s *Store) noteGoMod(ctx context.Context, m Module, version string, c *cont
 
 // enlist adds a version to a list that doesn't have it; where there is no list, one may have to be made.
 func (s *Store) enlist(ctx context.Context, a *answer, version string, create bool) {
-	if module.IsPseudoVersion(version) || isIncompatible(version) && a.join != nil {
+	if module.IsPseudoVersion(version) || modrepo.IsIncompatible(version) && a.join != nil {
 		version = "" // they are not listed, or not always
 	}
 	unlock, err := s.lists.lock(ctx, a.name)

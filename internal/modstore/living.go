@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/vanity/internal/flight"
+	"example.com/vanity/internal/modrepo"
 )
 
 // living gives an answer that changes: the one that is there while it is fresh. Then one caller makes it anew, while the
@@ -42,7 +43,7 @@ func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
 		defer c.release()
 		return c.open(), nil
 	}
-	if !ok || isAbsent(err) || ctx.Err() != nil {
+	if !ok || modrepo.IsAbsent(err) || ctx.Err() != nil {
 		return nil, err
 	}
 	return e.stale(), nil

@@ -97,7 +97,7 @@ func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Cont
 	switch {
 	case req.Kind == modproxy.List:
 		c, err := s.living(ctx, s.list(m))
-		if err != nil && !isAbsent(err) && ctx.Err() == nil {
+		if err != nil && !modrepo.IsAbsent(err) && ctx.Err() == nil {
 			if c, ok := s.stored(ctx, m); ok {
 				return c, nil
 			}
@@ -191,12 +191,6 @@ func (s *Store) whyNoVersion(ctx context.Context, m Module, req modproxy.Request
 		return err
 	}
 	return &modrepo.Error{Reason: "the version's name is " + info.Version + ": ask for that"}
-}
-
-// isAbsent tells what isn't there from what could not be found out.
-func isAbsent(err error) bool {
-	var absent *modrepo.Error
-	return errors.As(err, &absent)
 }
 
 // isHidden reports whether the host says that there is no such repository, or not for us.

@@ -302,14 +302,25 @@ func (s *sources) module(cfg Config, modPath string) (*modrepo.Module, error) {
 	return s.source(cfg).Module(modPath, cfg.Module == "")
 }
 
+// forgetOne makes room, at random: a new one must not cost all others what they have learned.
+func (s *sources) forgetOne() {
+	for cfg := range s.m {
+		delete(s.m, cfg)
+		return
+	}
+}
+
 func (s *sources) source(cfg Config) *modrepo.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if src := s.m[cfg]; src != nil {
 		return src
 	}
-	if s.m == nil || len(s.m) >= maxSources {
+	if s.m == nil {
 		s.m = make(map[Config]*modrepo.Source)
+	}
+	if len(s.m) >= maxSources {
+		s.forgetOne()
 	}
 	prefix, suffix := cfg.tags()
 	src := &modrepo.Source{

@@ -22,6 +22,7 @@ type answer struct {
 	name  string
 	rank  rank
 	fixed bool   // it never changes
+	held  bool   // it is not left in the backing's file, which seems to change
 	tie   string // the commit that it is made from; empty where it says that itself
 	pin   *pin   // which must be stored before it; nil for none
 	of    Module

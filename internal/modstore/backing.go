@@ -59,7 +59,7 @@ func (e *ReadError) Error() string {
 
 // load gives an entry, if it is whole. What isn't there is fs.ErrNotExist, what isn't whole errSpoilt.
 func (b *Backing) load(ctx context.Context, a *answer) (*content, error) {
-	return b.read(ctx, a.name, a.fixed, func(c *content, r io.Reader) error { return b.verify(ctx, a, c, r) })
+	return b.read(ctx, a.name, a.fixed && !a.held, func(c *content, r io.Reader) error { return b.verify(ctx, a, c, r) })
 }
 
 // read gives an entry that was read to its end and passed a check.
@@ -223,7 +223,7 @@ func (b *Backing) keep(ctx context.Context, a *answer, made *content) (*content,
 	if err := b.put(ctx, a.name, made); err != nil {
 		return nil, err
 	}
-	return b.read(ctx, a.name, true, func(c *content, r io.Reader) error {
+	return b.read(ctx, a.name, !a.held, func(c *content, r io.Reader) error {
 		if c.sum != made.sum {
 			return b.verify(ctx, a, c, r)
 		}

@@ -97,9 +97,7 @@ type handler struct {
 	*options
 	base    string
 	route   func(*http.Request) (route, bool) // false: not ours
-	named   bool                              // callers name the repository themselves: messages may, too
-	sources sources
-	store   *modstore.Store
+	modules *modules
 }
 
 // A route says which file of the protocol a request is for, and how to learn where its module is kept.
@@ -119,10 +117,7 @@ func newHandler(constructor, base string, o *options, client *git.Client) *handl
 	if err != nil {
 		panic(fmt.Errorf("vanity: %s: %w", constructor, err))
 	}
-	h := &handler{options: o, base: clean}
-	h.store = modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log})
-	h.sources = sources{client: client, fresh: o.freshness}
-	return h
+	return &handler{options: o, base: clean, modules: newModules(o, client)}
 }
 
 // cleanBase gives a base without a slash at its end.
@@ -160,7 +155,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rp, err := h.answer(r, rt)
 	if err != nil {
-		rp = errorReply(err, h.named)
+		rp = errorReply(err, h.modules.named)
 		if rp.CacheControl == reply.Brief {
 			rp.CacheControl = reply.For(min(h.freshness, briefly))
 		}
@@ -188,7 +183,9 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	if !serves(cfg.Module, req.Path) {
 		return reply.Reply{}, &requestError{subject(req), &modrepo.Error{Reason: "not the module that is served here"}}
 	}
-	content, err := h.store.File(r.Context(), h.module(r, cfg, req.Path), req)
+	m := h.modules.module(cfg, req.Path)
+	m.StoredOnly, _ = strconv.ParseBool(r.Header.Get("Disable-Module-Fetch"))
+	content, err := h.modules.store.File(r.Context(), m, req)
 	if err != nil {
 		return reply.Reply{}, &requestError{subject(req), err}
 	}
@@ -244,30 +241,42 @@ func subject(req modproxy.Request) string {
 	return req.Path + "@" + req.Version
 }
 
+// modules are what a handler has modules from: the store, and the repositories behind it.
+type modules struct {
+	store   *modstore.Store
+	sources sources
+	named   bool // callers name the repository themselves: messages may, too
+}
+
+func newModules(o *options, client *git.Client) *modules {
+	return &modules{
+		store:   modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}),
+		sources: sources{client: client, fresh: o.freshness},
+	}
+}
+
 // module says what is stored under which names, and where it comes from.
-func (h *handler) module(r *http.Request, cfg Config, modPath string) modstore.Module {
-	storedOnly, _ := strconv.ParseBool(r.Header.Get("Disable-Module-Fetch"))
+func (m *modules) module(cfg Config, modPath string) modstore.Module {
 	return modstore.Module{
 		Path:      modPath,
-		Prefix:    h.storePrefix(cfg),
+		Prefix:    m.storePrefix(cfg),
 		Host:      hostOf(cfg),
 		Directory: strings.TrimSuffix(cfg.Directory, "/"),
 		At: func(directory string) (*modrepo.Module, error) {
 			at := cfg
 			at.Directory = directory
-			return h.sources.module(at, modPath)
+			return m.sources.module(at, modPath)
 		},
-		StoredOnly: storedOnly,
 	}
 }
 
 // storePrefix keeps apart what must not answer for one another. A module whose path the owner has configured needs no
 // more than that path. Else it is whoever wrote the repository's go.mod who says the path, or a stranger. A module path
 // begins with an element that has a dot, which no prefix has.
-func (h *handler) storePrefix(cfg Config) string {
+func (m *modules) storePrefix(cfg Config) string {
 	kind := "goproxy"
 	switch {
-	case h.named:
+	case m.named:
 		kind = "gosub"
 	case cfg.Module != "":
 		return ""
@@ -442,7 +451,7 @@ func (h *handler) level(status int, err error) slog.Level {
 		return slog.LevelError
 	case status > http.StatusInternalServerError || status == http.StatusTooManyRequests:
 		return slog.LevelWarn
-	case h.named:
+	case h.modules.named:
 		return slog.LevelDebug
 	case errors.As(err, &host), errors.As(err, &absent) && absent.Owner:
 		return slog.LevelWarn

@@ -47,7 +47,7 @@ func Gosub(base string, opts ...Option) http.Handler {
 		panic(fmt.Errorf("vanity: Gosub: %w", err))
 	}
 	h := newHandler("Gosub", base, o, &git.Client{HTTP: client})
-	h.named, h.sources.named = true, true
+	h.modules.named, h.modules.sources.named = true, true
 	h.route = func(r *http.Request) (route, bool) {
 		rest, ok := cutEscapedBase(r.URL.EscapedPath(), h.base)
 		if !ok {

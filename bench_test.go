@@ -44,6 +44,24 @@ func BenchmarkMeta(b *testing.B) {
 	}
 }
 
+// BenchmarkMetaPage is of what people get: pages without versions, and a page of an index.
+func BenchmarkMetaPage(b *testing.B) {
+	for _, n := range benchSizes {
+		site := benchSite(n)
+		site.Paths["plain"] = vanity.Import{Repo: "https://github.com/acme/plain"}
+		h := vanity.Meta(site)
+		for name, path := range map[string]string{"module": "/plain/sub", "index": "/team5", "absent": "/team5x/y/z"} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				r := httptest.NewRequest("GET", path, nil)
+				b.ReportAllocs()
+				for b.Loop() {
+					h.ServeHTTP(httptest.NewRecorder(), r)
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkResolve(b *testing.B) {
 	for _, n := range benchSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
+	"io"
 	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 
 	"example.com/vanity"
@@ -71,7 +74,7 @@ func ExampleParseSite() {
 	fmt.Println(err)
 	// Output:
 	// go.acme.dev 3600 git
-	// vanity: site: max_age: unknown key: want one of host, hosts, cache_max_age, proxy, paths
+	// vanity: site: max_age: unknown key: want one of host, hosts, cache_max_age, proxy, redirect, paths
 	// vanity: site: paths["tool"].vcs: is a list: want a string
 }
 
@@ -116,4 +119,53 @@ func ExampleSite_Resolve() {
 	// go.acme.dev/libs/log is go.acme.dev/libs/log in libs/log under libs/log/v*
 	// go.acme.dev/libs/log/nested is go.acme.dev/libs/log/nested in libs/log/nested under libs/log/nested/v*
 	// go.acme.dev/web is not served here
+}
+
+// Pages for people get another face from a template; the go command notices nothing of it.
+func ExampleWithTemplates() {
+	page := template.Must(template.New("module.html").Parse(`<!DOCTYPE html>
+<title>{{.Path}}</title>
+<p>{{.Description}} <a href="{{.Documentation}}">Read more</a>.
+`))
+	site := vanity.Site{Host: "go.acme.dev", Paths: map[string]vanity.Import{
+		"tool": {Repo: "https://github.com/acme/tool", Description: "Cuts & welds."},
+	}}
+	server := httptest.NewServer(vanity.Meta(site, vanity.WithTemplates(page)))
+	defer server.Close()
+
+	res, err := http.Get(server.URL + "/tool")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	io.Copy(os.Stdout, res.Body)
+	// Output:
+	// <!DOCTYPE html>
+	// <title>go.acme.dev/tool</title>
+	// <p>Cuts &amp; welds. <a href="https://pkg.go.dev/go.acme.dev/tool">Read more</a>.
+}
+
+// The rest of the web app goes on as before: only ?go-get=1 is Meta's.
+func ExampleWithoutPages() {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "the app at", r.URL.Path) })
+	site := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"tool": {Repo: "https://github.com/acme/tool"}}}
+	server := httptest.NewServer(vanity.Meta(site, vanity.WithNext(app), vanity.WithoutPages()))
+	defer server.Close()
+
+	for _, path := range []string{"/tool", "/tool?go-get=1"} {
+		res, err := http.Get(server.URL + path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		lines := bufio.NewScanner(res.Body)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "app") || strings.Contains(lines.Text(), "go-import") {
+				fmt.Println(lines.Text())
+			}
+		}
+		res.Body.Close()
+	}
+	// Output:
+	// the app at /tool
+	// <meta name="go-import" content="acme.dev/tool git https://github.com/acme/tool">
 }

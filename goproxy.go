@@ -394,7 +394,7 @@ func errorReply(err error, named bool) reply.Reply {
 	case errors.Is(err, context.DeadlineExceeded):
 		return reply.Message(http.StatusGatewayTimeout, reply.Never, "%sthe git host did not answer in time; try again later", text)
 	}
-	return reply.Message(http.StatusInternalServerError, reply.Never, "internal server error; the owner of this server finds the cause in its log")
+	return reply.InternalServerError()
 }
 
 // Times after which to try again, where the host doesn't say.

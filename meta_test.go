@@ -331,6 +331,7 @@ func TestMetaSiteProxy(t *testing.T) {
 		{vanity.Import{Repo: "https://git.acme.dev/mono", Tags: "tool-*"}, []string{mod}},
 		{vanity.Import{Directory: "tool"}, []string{mod}},
 		{vanity.Import{Repo: repo, Proxy: "https://proxy.acme.dev/x", Tags: "*"}, []string{"acme.dev/go/tool mod https://proxy.acme.dev/x"}},
+		{vanity.Import{Repo: "https://hg.acme.dev/r", VCS: "hg", Directory: "tool"}, []string{"acme.dev/go/tool hg https://hg.acme.dev/r tool"}},
 		{vanity.Import{Repo: "https://proxy.acme.dev/y", VCS: "mod"}, []string{"acme.dev/go/tool mod https://proxy.acme.dev/y"}},
 	} {
 		site := metaSite("acme.dev/go", tt.im)
@@ -604,15 +605,17 @@ func TestMetaOddPaths(t *testing.T) {
 	}
 }
 
-func TestMetaSamePage(t *testing.T) {
+// TestMetaGoGet has the page for the go command.
+func TestMetaGoGet(t *testing.T) {
 	site := metaSite("acme.dev/go", vanity.Import{
-		Repo: "https://github.com/acme/tool", Proxy: "/proxy", Display: "https://h/r _\t_",
+		Repo: "https://github.com/acme/tool", Proxy: "/proxy", Display: "https://h/r _\t_", Description: "<A tool>",
+		Redirect: "https://pkg.go.dev/{path}",
 	})
 	h := vanity.Meta(site)
-	res, want := metaGet(t, h, "GET", "/go/tool")
+	res, want := metaGet(t, h, "GET", "/go/tool?go-get=1")
 	for _, target := range []string{
-		"/go/tool", "/go/tool/", "/go/tool?go-get=1", "/go/tool/sub?go-get=1", "/go/tool/v2/cmd/x/",
-		"/go/tool/sub?go-get=1&q=%3Cscript%3Ealert(1)%3C/script%3E", "/go%2Ftool",
+		"/go/tool?go-get=1", "/go/tool/?go-get=1", "/go/tool/sub?go-get=1", "/go/tool/v2/cmd/x/?go-get=1", "/go/tool/-/src/v1.0.0/x.go?go-get=1",
+		"/go/tool/sub?go-get=1&q=%3Cscript%3Ealert(1)%3C/script%3E", "/go%2Ftool?q=;&go-get=1",
 	} {
 		again, got := metaGet(t, h, "GET", target, "X-Forwarded-Host", "evil.test")
 		if !bytes.Equal(got, want) || again.StatusCode != 200 {
@@ -634,16 +637,10 @@ func TestMetaSamePage(t *testing.T) {
 <meta name="go-import" content="acme.dev/go/tool mod https://acme.dev/proxy">
 <meta name="go-import" content="acme.dev/go/tool git https://github.com/acme/tool">
 <meta name="go-source" content="acme.dev/go/tool https://h/r _ _">
-<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>acme.dev/go/tool</title>
 </head>
 <body>
-<h1>acme.dev/go/tool</h1>
-<p>This is the home of the Go packages whose import paths begin with <code>acme.dev/go/tool</code>.</p>
-<ul>
-<li><a href="https://pkg.go.dev/acme.dev/go/tool">Documentation</a></li>
-<li><a href="https://github.com/acme/tool">Repository</a></li>
-</ul>
+<p>go get acme.dev/go/tool</p>
 </body>
 </html>
 `
@@ -741,17 +738,19 @@ func TestMetaNext(t *testing.T) {
 				t.Errorf("%s %s: the next handler saw %s", method, target, last)
 			}
 		}
-		n := len(got)
-		metaGet(t, h, method, "/tool/sub")
-		if len(got) != n {
-			t.Errorf("%s /tool/sub went to the next handler", method)
+		for _, target := range []string{"/tool", "/tool/sub", "/tool/sub?go-get=1"} {
+			n := len(got)
+			metaGet(t, h, method, target)
+			if isRead := method == "GET" || method == "HEAD"; isRead != (len(got) == n) {
+				t.Errorf("%s %s: went to the next handler: %v", method, target, len(got) > n)
+			}
 		}
 	}
 }
 
 func TestMetaMethods(t *testing.T) {
 	h := vanity.Meta(metaSite("acme.dev", vanity.Import{Repo: "https://github.com/acme/tool"}))
-	get, page := metaGet(t, h, "GET", "/tool")
+	get, page := metaGet(t, h, "GET", "/tool?go-get=1")
 	head, body := metaGet(t, h, "HEAD", "/tool/sub?go-get=1")
 	if head.StatusCode != 200 || len(body) != 0 || head.ContentLength != int64(len(page)) {
 		t.Errorf("HEAD: %s, %d bytes, Content-Length %d, want 200, 0, %d", head.Status, len(body), head.ContentLength, len(page))
@@ -774,13 +773,13 @@ func TestMetaConditional(t *testing.T) {
 		"a": {Repo: "https://github.com/acme/a"},
 		"b": {Repo: "https://github.com/acme/b"},
 	}})
-	a, _ := metaGet(t, h, "GET", "/a")
+	a, _ := metaGet(t, h, "GET", "/a?go-get=1")
 	b, _ := metaGet(t, h, "GET", "/b")
 	etag := a.Header.Get("ETag")
 	if etag == b.Header.Get("ETag") || len(etag) < 10 || etag[0] != '"' {
 		t.Errorf("ETags %s and %s", etag, b.Header.Get("ETag"))
 	}
-	res, body := metaGet(t, h, "GET", "/a/sub", "If-None-Match", `"x", W/`+etag)
+	res, body := metaGet(t, h, "GET", "/a/sub?go-get=1", "If-None-Match", `"x", W/`+etag)
 	if res.StatusCode != 304 || len(body) != 0 || res.Header.Get("Cache-Control") == "" {
 		t.Errorf("same ETag: %s, %d bytes, Cache-Control %q", res.Status, len(body), res.Header.Get("Cache-Control"))
 	}
@@ -855,9 +854,14 @@ func TestMetaConcurrent(t *testing.T) {
 }
 
 // metaPanic returns what Meta panics with.
-func metaPanic(site vanity.Site, opts ...vanity.Option) (value any) {
+func metaPanic(site vanity.Site, opts ...vanity.Option) any {
+	return recovered(func() { vanity.Meta(site, opts...) })
+}
+
+// recovered returns what f panics with.
+func recovered(f func()) (value any) {
 	defer func() { value = recover() }()
-	vanity.Meta(site, opts...)
+	f()
 	return nil
 }
 
@@ -1106,7 +1110,7 @@ func TestSiteValidateAllFaults(t *testing.T) {
 		`vanity: site: paths["b"].directory: "/x": begins with a slash: write it relative to the repository's root`,
 		`vanity: site: paths["b"].tags: "x": has no "*" to stand for the version: write "x*" if the version comes last`,
 		`vanity: site: paths["b"].proxy: is not an absolute URL: scheme://host/path, the scheme one of https, http`,
-		`vanity: site: paths["b"].display: has 1 fields, not 3 (home, directory, file)`,
+		`vanity: site: paths["b"].display: "x" is none of github, gitlab, gitea, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 		`vanity: site: paths["c"].repo: missing, and so is proxy: one of the two must say where the code is`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
@@ -1228,9 +1232,9 @@ func TestParseSite(t *testing.T) {
 	} x`, "BAD", "\xff")
 	want := []string{
 		`line 11: is not valid UTF-8`,
-		`Cache_max_age: unknown key: want one of host, hosts, cache_max_age, proxy, paths`,
+		`Cache_max_age: unknown key: want one of host, hosts, cache_max_age, proxy, redirect, paths`,
 		`cache_max_age: is a string: want a number`,
-		`paths["tool"].dir: unknown key: want one of repo, vcs, display, proxy, directory, tags`,
+		`paths["tool"].dir: unknown key: want one of repo, vcs, display, proxy, directory, tags, redirect, description`,
 		`paths["/tool"].repo: is given twice`,
 		`paths["log"].repo: is a list: want a string`,
 		`paths["bad"]: is a string: want an object`,
@@ -1240,14 +1244,14 @@ func TestParseSite(t *testing.T) {
 		`paths["log"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
 		`paths["tool"]: means the same import prefix as paths["/tool"]`,
 		`paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`,
-		`paths["tool"].display: has 1 fields, not 3 (home, directory, file)`,
+		`paths["tool"].display: "x" is none of github, gitlab, gitea, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 	}
 	for data, want := range map[string][]string{
 		file:                              want,
 		"":                                {"line 1: unexpected end"},
 		"[]":                              {"line 1: is a list: want an object"},
 		"{\n\"host\": 1,\n\"paths\": {}}": {"host: is a number: want a string", "paths: there are none"},
-		`{"x": 1, "paths": {`:             {"x: unknown key: want one of host, hosts, cache_max_age, proxy, paths", "line 1: unexpected end"},
+		`{"x": 1, "paths": {`:             {"x: unknown key: want one of host, hosts, cache_max_age, proxy, redirect, paths", "line 1: unexpected end"},
 	} {
 		site, err := vanity.ParseSite([]byte(data))
 		if err == nil {
@@ -1295,8 +1299,8 @@ func FuzzParseSite(f *testing.F) {
 // TestSiteKeys asserts that every field has the same key in YAML as in JSON, since we can't decode YAML here.
 func TestSiteKeys(t *testing.T) {
 	want := map[string][]string{
-		"Site":   {"host", "hosts", "cache_max_age", "proxy", "paths"},
-		"Import": {"repo", "vcs", "display", "proxy", "directory", "tags"},
+		"Site":   {"host", "hosts", "cache_max_age", "proxy", "redirect", "paths"},
+		"Import": {"repo", "vcs", "display", "proxy", "directory", "tags", "redirect", "description"},
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[vanity.Site](), reflect.TypeFor[vanity.Import]()} {
 		var keys []string

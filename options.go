@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 
 	"example.com/vanity/internal/dirstore"
 	"example.com/vanity/internal/modstore"
+	"example.com/vanity/internal/pages"
+	"example.com/vanity/internal/reply"
 )
 
 // An Option says how a handler reaches the world; what it serves is data ([Config], [Site]), never an option.
@@ -21,17 +24,20 @@ import (
 type Option func(*options)
 
 type options struct {
-	next      http.Handler
-	client    *http.Client
-	trusted   bool // the client's owner guards where it connects
-	hosts     []string
-	logger    *slog.Logger
-	backing   *modstore.Backing // nil for memory alone
-	freshness time.Duration
+	next         http.Handler
+	hasNext      bool // which the owner has given
+	client       *http.Client
+	trusted      bool // the client's owner guards where it connects
+	hosts        []string
+	logger       *slog.Logger
+	backing      *modstore.Backing // nil for memory alone
+	freshness    time.Duration
+	withoutPages bool
+	templates    pages.Templates
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
-// request of the protocol (see [Goproxy]), or for [Meta] a path below no import. If it is nil or not given, that is
+// request of the protocol (see [Goproxy]), or for [Meta] what is at or below no import, see there. If it is nil or not given, that is
 // answered with 404. A catch-all page with status 200 there hides a base that doesn't fit the mount: try once.
 func WithNext(next http.Handler) Option {
 	return func(o *options) { o.next = next }
@@ -137,6 +143,28 @@ func WithFreshness(d time.Duration) Option {
 	return func(o *options) { o.freshness = max(d, 0) }
 }
 
+// WithoutPages has [Meta] answer the go command (?go-get=1) and the source links of pkg.go.dev alone. All that is for people
+// goes to the handler of [WithNext], at the paths of imports too. Other constructors ignore it.
+func WithoutPages() Option {
+	return func(o *options) { o.withoutPages = true }
+}
+
+// WithTemplates names templates for the pages of [Meta], in place of its own: one of the name "index.html", for an index, one
+// of the name "module.html", for an import, or both. Their data is a [Page]. What they write is HTML in UTF-8; it needs no
+// go-import tags, as the go command never gets it. Their Content-Security-Policy allows what the host itself serves, styles
+// in the page, and images from anywhere over https, but no script that stands in the page; whoever wants another sets the
+// header before Meta is called. A template that fails is answered with 500 and logged.
+//
+// WithTemplates panics if there is no template of these names, or if one doesn't fit a Page. The templates are executed
+// once for that, and must not be changed afterwards. Other constructors ignore the option.
+func WithTemplates(t *template.Template) Option {
+	templates, err := pages.Use(t, Page{}, samplePage)
+	if err != nil {
+		panic(fmt.Errorf("vanity: WithTemplates: %w", err))
+	}
+	return func(o *options) { o.templates = templates }
+}
+
 // applyOptions collects opts. Nil options are passed over, so that a list may be built with conditions.
 func applyOptions(opts []Option) *options {
 	o := &options{freshness: time.Minute}
@@ -145,10 +173,15 @@ func applyOptions(opts []Option) *options {
 			opt(o)
 		}
 	}
-	if o.next == nil {
-		o.next = http.HandlerFunc(http.NotFound)
+	if o.hasNext = o.next != nil; !o.hasNext {
+		o.next = http.HandlerFunc(notFound)
 	}
 	return o
+}
+
+// notFound answers what is nobody's. The go command asks for the pages of all parents of an import path.
+func notFound(w http.ResponseWriter, r *http.Request) {
+	reply.Message(http.StatusNotFound, reply.Brief, "404 page not found").Write(w, r)
 }
 
 // refuseHosts panics if a guard was given to a constructor that can't enforce it.

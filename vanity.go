@@ -135,19 +135,23 @@
 package vanity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
+	"example.com/vanity/internal/pages"
 	"example.com/vanity/internal/reply"
 	"example.com/vanity/internal/strictjson"
 )
@@ -169,17 +173,20 @@ type Site struct {
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
 	// Proxy is the base of the GOPROXY that serves those imports that need one, so that it is said once: each import
-	// with a Directory or Tags, but no Proxy of its own, and whose VCS is not mod. It has the syntax of Import.Proxy. If
+	// with a Directory or Tags, but no Proxy of its own, and whose VCS is git or not said. It has the syntax of Import.Proxy. If
 	// empty, an import is proxied only if it says so itself. Where it is set, a Directory wants Tags: see there.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
+
+	// Redirect is the Redirect of each import that has none of its own.
+	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
 
 	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
 	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
 	// longer prefix does. No two keys may come to the same prefix.
 	//
 	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. In the import,
-	// "*" stands for the element in Repo, where it may be once, in the path, and in Directory and Display; in Tags too, if
-	// there is another "*" behind it for the version. It must be in Repo or in Directory.
+	// "*" stands for the element in Repo, where it may be once, in the path, and in Directory, Display, Redirect and
+	// Description; in Tags too, if there is another "*" behind it for the version. It must be in Repo or in Directory.
 	//
 	//	"*":      {Repo: "https://github.com/acme/*"}
 	//	"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"}
@@ -209,9 +216,16 @@ type Import struct {
 	// gitlab.com, bitbucket.org, codeberg.org or git.sr.ht; elsewhere it must be given.
 	VCS string `json:"vcs,omitempty" yaml:"vcs,omitempty"`
 
-	// Display is what a go-source tag says after its prefix: three fields, the URLs of the project's home, of a
-	// directory and of a line of a file ("https://h/r https://h/r/tree/main{/dir} https://h/r/blob/main{/dir}/{file}#L{line}").
-	// If empty, there is no go-source tag.
+	// Display says where a browser finds the source, for the go-source tag and for the links of pages: one word for the
+	// kind of git host that Repo is at, github, gitlab, gitea (Forgejo too), bitbucket or sourcehut; or three fields, the
+	// URLs of the project's home, of a directory and of a line of a file, with placeholders:
+	//
+	//	https://h/r https://h/r/tree{/dir}?h={commit} https://h/r/tree{/dir}/{file}?h={commit}#n{line}
+	//
+	// {commit} stands for a version's tag, or for a commit's hash; pkg.go.dev fills it in, and so do we. {/dir} begins at the
+	// repository's root. Without {commit} the three fields are printed as they are. If empty, the kind is told from the
+	// name of the host, as pkg.go.dev does (github.com, gitlab.com, codeberg.org, bitbucket.org, git.sr.ht, and what begins
+	// with "github.", "gitlab." or "gitea."); if it can't be, there is no go-source tag.
 	Display string `json:"display,omitempty" yaml:"display,omitempty"`
 
 	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
@@ -229,6 +243,13 @@ type Import struct {
 	// are tags "DIRECTORY/v*" besides, until Tags says which are meant. If empty for an import that is not proxied, what
 	// the go command looks for: "v*", or "DIRECTORY/v*"; nothing else works there, and is refused.
 	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
+
+	// Redirect is where a browser is sent instead of getting a page: an absolute URL, http or https, in which {path}
+	// stands for the import path: "https://pkg.go.dev/{path}". If empty, that of the site; if that is empty, it gets a page.
+	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
+
+	// Description says in one line of plain text what the module is, for people. If empty, pages have none.
+	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 }
 
 // Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
@@ -263,92 +284,299 @@ func ParseSite(data []byte) (Site, error) {
 	return s, nil
 }
 
-// Meta answers the go command's question where the code of an import path lives (?go-get=1): for every import path at
-// or below a prefix of site, a page with the go-import tags of the longest such prefix. The page of a prefix and the
-// pages of all paths below it are the same bytes, with and without the query; a reader finds links to pkg.go.dev and
-// to the repository there.
+// Meta answers the go command's question where the code of an import path lives (?go-get=1), for every import path at or
+// below a prefix of site: with the go-import tags of the longest such prefix, the same bytes for all of them. Without the
+// query, a browser gets a page there: what the module is, how to get it, its documentation and source, and the versions
+// with their dates, if [Site.Resolve] knows it; or it is sent elsewhere, if the import has a Redirect. At the path of
+// site.Host, and above imports that have a path in common, it gets an index of the modules, 500 at a time.
 //
 // The path in site.Host is part of the URL: with Host "acme.dev/go" the handler answers /go/tool, so mount it at "/"
 // or at "/go/", and not behind [http.StripPrefix]. Mount it without a method in the pattern. What is at or below no
-// prefix, or can't be an import path (because it holds an "@", say), goes to the handler of [WithNext], whatever the
-// method; if there is none, the answer is 404. Methods other than GET and HEAD are answered with 405. Pages have an
-// ETag and may be cached for site.CacheMaxAge.
+// prefix, or can't be an import path (because it holds an "@", say), goes to the handler of [WithNext], if there is one:
+// then the index is none of ours either, nor are other methods than GET and HEAD. If there is none, the answer is 404 or
+// 405. [WithoutPages] leaves to it all that is for people, [WithTemplates] gives pages another face.
 //
-// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]; of the other options it
-// ignores all but WithNext, since it reaches nothing. Later changes to site.Paths and site.Hosts have no effect. The
-// handler is safe for concurrent use.
+// Where the tags of versions are none that the go command knows, pkg.go.dev doesn't know them either, and can't link to the
+// source by itself. There the go-source tag leads it to PREFIX/-/src/VERSION/FILE and PREFIX/-/tree/VERSION/DIRECTORY
+// below the import prefix, which Meta redirects to the right tag and directory at the git host. They are there for all
+// imports whose kind of git host is known: see Import.Display.
 //
-// No page holds anything of the request. Its Host is compared with site.Hosts, and no header such as X-Forwarded-Host
-// is looked at. There is no "Vary: Host", as the URL by which caches keep answers has the host in it (RFC 9111, section
-// 2): a cache that leaves it out must not be shared by the hosts.
+// What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
+// list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
+// shared, and one more request to the git host learns the dates. A page waits 3 seconds for it, then goes without versions.
+// Pages have a Content-Security-Policy by which nothing runs and nothing is loaded, unless one is set by whoever calls
+// the handler.
+//
+// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]. It makes no request itself.
+// Later changes to site.Paths and site.Hosts have no effect. The handler is safe for concurrent use.
+//
+// The Host of a request is compared with site.Hosts, and no header such as X-Forwarded-Host is looked at. There is no "Vary:
+// Host", as the URL by which caches keep answers has the host in it (RFC 9111, section 2): a cache that leaves it out must
+// not be shared by the hosts.
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Meta")
 	if err := site.Validate(); err != nil {
 		panic(err)
 	}
-	age := site.CacheMaxAge
-	if age == 0 {
-		age = defaultCacheMaxAge
-	}
+	site.Paths, site.Hosts = maps.Clone(site.Paths), slices.Clone(site.Hosts)
 	m := &metaHandler{
-		site:         site.discovery(),
-		paths:        maps.Clone(site.Paths),
-		cacheControl: fmt.Sprintf("public, max-age=%d", age),
-		next:         o.next,
+		options: o,
+		config:  site,
+		site:    site.discovery(),
+		age:     time.Duration(cmp.Or(site.CacheMaxAge, defaultCacheMaxAge)) * time.Second,
 	}
-	m.site.Hosts = slices.Clone(site.Hosts)
-	for key := range m.paths {
+	for key := range site.Paths {
 		m.longest = max(m.longest, len(key))
+		m.sorted = append(m.sorted, discovery.CleanKey(key))
 	}
+	slices.Sort(m.sorted)
 	return m
 }
 
-const defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
+const (
+	defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
+	indexSize          = 500          // imports
+)
 
 // A metaHandler is the handler of [Meta]. It doesn't change once made; pages are made for each request, which costs some
 // microseconds, and nothing for those that nobody asks for.
 type metaHandler struct {
-	site         discovery.Site
-	paths        map[string]Import
-	longest      int // length of the longest key in paths
-	cacheControl string
-	next         http.Handler
+	*options
+	config  Site
+	site    discovery.Site
+	longest int      // length of the longest key in config.Paths
+	sorted  []string // clean keys of config.Paths
+	age     time.Duration
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	page, ok := m.find(r.Host, r.URL.Path)
-	if !ok {
+	answer, ok := m.find(r)
+	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case !ok || !isRead && m.hasNext:
 		m.next.ServeHTTP(w, r)
-		return
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	case !isRead:
 		reply.MethodNotAllowed().Write(w, r)
-		return
+	default:
+		answer().Write(w, r)
 	}
-	body := page.HTML()
-	rp := reply.Bytes(reply.HTML, m.cacheControl, body)
-	rp.ETag = fmt.Sprintf(`"%x"`, sha256.Sum256(body))
-	rp.Write(w, r)
 }
 
-// find returns the page of the longest prefix that path is at or below, at the host that a request names.
-func (m *metaHandler) find(host, path string) (page discovery.Page, ok bool) {
-	path = strings.TrimSuffix(path, "/")
+// find tells how to answer a request; false if that is not for us.
+func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool) {
+	path := strings.TrimSuffix(r.URL.Path, "/")
 	if path != "" && path[0] != '/' { // "*", or what a StripPrefix with a slash too many has left
-		return page, false
+		return nil, false
 	}
-	d := m.site.At(host)
-	rest, ok := d.Cut(d.Name() + path)
+	d := m.site.At(r.Host)
+	importPath := d.Name() + path
+	rest, ok := d.Cut(importPath)
+	if !ok {
+		return nil, false
+	}
+	page, found := m.page(d, rest)
+	valid := found && module.CheckImportPath(importPath) == nil
+	if isGoGet(r) {
+		return func() reply.Reply { return m.goGet(page) }, valid
+	}
+	if found {
+		if below := importPath[len(page.Prefix):]; strings.HasPrefix(below+"/", "/-/") {
+			return m.findSource(page, below)
+		}
+	}
+	switch {
+	case m.withoutPages:
+		return nil, false
+	case valid && page.Redirect != "":
+		return func() reply.Reply {
+			return m.redirect(discovery.FillRedirect(page.Redirect, importPath))
+		}, true
+	case valid:
+		return func() reply.Reply { return m.modulePage(r, d, page, importPath) }, true
+	case found || m.hasNext:
+		return nil, false
+	}
+	return func() reply.Reply { return m.indexPage(r, d, rest) }, len(m.below(rest)) > 0
+}
+
+// isGoGet reports whether a request is of the go command.
+func isGoGet(r *http.Request) bool {
+	return strings.Contains(r.URL.RawQuery, "go-get") && r.URL.Query().Get("go-get") == "1"
+}
+
+// page returns the page of the longest prefix that a path is at or below.
+func (m *metaHandler) page(d discovery.Site, path string) (page discovery.Page, ok bool) {
+	match, ok := discovery.Find(m.config.Paths, path, m.longest)
 	if !ok {
 		return page, false
 	}
-	match, ok := discovery.Find(m.paths, rest, m.longest)
-	if !ok || module.CheckImportPath(d.Name()+path) != nil {
-		return page, false
-	}
-	page, faults := pageOf(d, importAt(m.paths, match), d.Prefix(match.Path))
+	page, faults := pageOf(d, importAt(m.config.Paths, match), d.Prefix(match.Path))
 	return page, len(faults) == 0
+}
+
+// goGet is what the go command gets, and who reads as it does.
+func (m *metaHandler) goGet(page discovery.Page) reply.Reply {
+	body := page.GoGet()
+	return withETag(reply.Bytes(reply.HTML, reply.For(m.age), body), body)
+}
+
+func withETag(rp reply.Reply, body []byte) reply.Reply {
+	rp.ETag = fmt.Sprintf(`"%x"`, sha256.Sum256(body))
+	return rp
+}
+
+// findSource tells how to answer a request for a file or a directory of an import.
+func (m *metaHandler) findSource(page discovery.Page, below string) (answer func() reply.Reply, ok bool) {
+	target, ok := discovery.ParseTarget(below)
+	if !ok {
+		return nil, false
+	}
+	location := page.Source.URL(target)
+	return func() reply.Reply { return m.redirect(location) }, location != ""
+}
+
+func (m *metaHandler) redirect(location string) reply.Reply {
+	return reply.Redirect(location, reply.For(m.age))
+}
+
+// A Page is what a person gets to see of a site: the data of templates, see [WithTemplates].
+type Page struct {
+	Path        string // import path that was asked for; of an index, what the import paths of Modules begin with
+	Link        string // path of the page on the host; in Modules empty for a wildcard, which has none
+	Description string // as in Import
+
+	// Of a module alone.
+	Prefix        string    // import prefix that Path is at or below
+	Module        string    // module path of Versions: Prefix, or a major version of it
+	Documentation string    // URL at pkg.go.dev
+	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
+	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
+	Versions      []Version // highest first; empty if Notice says why, or if the module is not served by GoproxyFunc
+	Majors        []Page    // other major versions, with Path and Link
+	Notice        string    // why there are no versions
+	GoImports     []string  // contents of the go-import tags
+	GoSource      string    // content of the go-source tag; empty for none
+
+	Modules []Page // imports below Path, with Path, Link and Description; 500 at most
+	Next    string // URL of the page with those that follow; empty if there are no more
+	Index   string // path of the index; empty if there is none
+}
+
+// A Version is one of a [Page]'s.
+type Version struct {
+	Version       string
+	Time          time.Time // of its commit; zero if it is not known
+	Documentation string    // URL at pkg.go.dev
+	Source        string    // URL of its code; empty if it is not known
+}
+
+// samplePage has all that a template may use.
+var samplePage = Page{
+	Path: "go.acme.dev/tool", Link: "/tool", Description: "A tool.", Prefix: "go.acme.dev/tool", Module: "go.acme.dev/tool",
+	Documentation: docs + "go.acme.dev/tool", Repository: "https://github.com/acme/tool", Source: "https://github.com/acme/tool",
+	Versions: []Version{{Version: "v1.0.0", Time: time.Unix(1e9, 0).UTC(), Documentation: docs + "go.acme.dev/tool@v1.0.0", Source: "https://github.com/acme/tool/tree/v1.0.0"}},
+	Majors:   []Page{{Path: "go.acme.dev/tool/v2", Link: "/tool/v2"}},
+	Notice:   "There are no versions yet.", GoImports: []string{"go.acme.dev/tool git https://github.com/acme/tool"},
+	Modules: []Page{{Path: "go.acme.dev/tool/sub", Link: "/tool/sub", Description: "A sub."}, {Path: "go.acme.dev/tool/sub/*"}},
+	Next:    "/?after=tool", Index: "/",
+}
+
+// docs is where the documentation of public packages is.
+const docs = "https://pkg.go.dev/"
+
+// modulePage is what a person gets to see of an import.
+func (m *metaHandler) modulePage(r *http.Request, d discovery.Site, page discovery.Page, importPath string) reply.Reply {
+	p := Page{
+		Path: importPath, Link: link(importPath), Prefix: page.Prefix, Module: moduleOf(page.Prefix, importPath),
+		Description: page.Description, Documentation: docs + importPath, Repository: page.Browse, Source: page.Source.Dir("", ""),
+		GoImports: page.GoImports, GoSource: page.GoSource, Index: m.index(d),
+	}
+	if importPath == page.Prefix {
+		rest, _ := d.Cut(importPath)
+		m.list(&p, r, d, rest)
+	}
+	return m.render(r, pages.Module, p, m.age)
+}
+
+// moduleOf returns the path of the module that an import path of a prefix is in: the prefix, or a major version of it.
+func moduleOf(prefix, importPath string) string {
+	elem, _, _ := strings.Cut(strings.TrimPrefix(importPath[len(prefix):], "/"), "/")
+	if _, major, ok := module.SplitPathVersion(prefix + "/" + elem); ok && major == "/"+elem && elem != "" {
+		return prefix + major
+	}
+	return prefix
+}
+
+// link returns the path of a page on its host.
+func link(importPath string) string {
+	_, path, _ := strings.Cut(importPath, "/")
+	return "/" + path
+}
+
+// index returns the path of the index; "" if somebody else answers there.
+func (m *metaHandler) index(d discovery.Site) string {
+	if m.hasNext {
+		return ""
+	}
+	return link(d.Prefix(""))
+}
+
+// indexPage lists the imports below a path.
+func (m *metaHandler) indexPage(r *http.Request, d discovery.Site, path string) reply.Reply {
+	p := Page{Path: d.Prefix(path), Link: link(d.Prefix(path))}
+	if path != "" {
+		p.Index = m.index(d)
+	}
+	m.list(&p, r, d, path)
+	return m.render(r, pages.Index, p, m.age)
+}
+
+// below returns the clean keys of the imports below a path.
+func (m *metaHandler) below(path string) []string {
+	if path == "" {
+		from, _ := slices.BinarySearch(m.sorted, "\x00") // but for the root
+		return m.sorted[from:]
+	}
+	from, _ := slices.BinarySearch(m.sorted, path+"/")
+	to, _ := slices.BinarySearch(m.sorted, path+"0") // which comes next after the slash
+	return m.sorted[from:to]
+}
+
+// list adds the imports below a path to a page, as many as it may have.
+func (m *metaHandler) list(p *Page, r *http.Request, d discovery.Site, path string) {
+	keys := m.below(path)
+	if after := r.URL.Query().Get("after"); after != "" {
+		i, found := slices.BinarySearch(keys, after)
+		if found {
+			i++
+		}
+		keys = keys[i:]
+	}
+	if len(keys) > indexSize {
+		keys = keys[:indexSize]
+		p.Next = p.Link + "?after=" + url.QueryEscape(keys[indexSize-1])
+	}
+	for _, key := range keys {
+		match, _ := discovery.Find(m.config.Paths, key, m.longest)
+		entry := Page{Path: d.Prefix(key), Description: m.config.Paths[match.Key].Description}
+		if _, wild := discovery.CutWildcard(key); !wild {
+			entry.Link = link(entry.Path)
+		}
+		p.Modules = append(p.Modules, entry)
+	}
+}
+
+// render makes a page from a template.
+func (m *metaHandler) render(r *http.Request, name string, p Page, fresh time.Duration) reply.Reply {
+	body, policy, err := m.templates.Render(name, p)
+	if err != nil {
+		m.log().ErrorContext(r.Context(), "vanity: a page can't be made", "path", r.URL.Path, "err", err)
+		return reply.InternalServerError()
+	}
+	rp := withETag(reply.Bytes(reply.HTML, reply.For(fresh), body), body)
+	rp.Policy = policy
+	return rp
 }
 
 // Resolve returns where a module of s is kept, for [GoproxyFunc]:
@@ -439,7 +667,7 @@ func importAt(paths map[string]Import, match discovery.Match) discovery.Import {
 
 // discovery returns what the imports of s have in common.
 func (s Site) discovery() discovery.Site {
-	return discovery.Site{Host: strings.TrimSuffix(s.Host, "/"), Hosts: s.Hosts, Proxy: s.Proxy}
+	return discovery.Site{Host: strings.TrimSuffix(s.Host, "/"), Hosts: s.Hosts, Proxy: s.Proxy, Redirect: s.Redirect}
 }
 
 // faults returns all that is wrong with s, in the order of its keys.

@@ -19,6 +19,8 @@ type Site struct {
 	Hosts []string // further host names, with the same path
 	Proxy string   // base of a GOPROXY, for the imports that need one
 
+	Redirect string // where browsers are sent, if an import doesn't say
+
 	use string // the one of Hosts that is in use; "" for the name in Host
 }
 
@@ -43,6 +45,11 @@ func (s Site) Check() (Site, check.Faults) {
 	}
 	if _, err := s.proxyURL(s.Proxy); err != nil {
 		faults.Add("proxy", err.Error())
+	}
+	if s.Redirect != "" {
+		if _, err := parseRedirect(s.Redirect, s.Name()); err != nil {
+			faults.Add("redirect", err.Error())
+		}
 	}
 	return s, faults
 }
@@ -86,7 +93,7 @@ func (s Site) At(host string) Site {
 
 // Base returns the base of the GOPROXY that serves im, as it was configured; "" for none.
 func (s Site) Base(im Import) string {
-	if im.Proxy == "" && im.VCS != "mod" && (im.Directory != "" || im.Tags != "") {
+	if im.Proxy == "" && im.isGit() && (im.Directory != "" || im.Tags != "") {
 		return s.Proxy
 	}
 	return im.Proxy
@@ -96,7 +103,7 @@ func (s Site) Base(im Import) string {
 // its scheme and port.
 func (s Site) Serves(im Import) bool {
 	base := s.Base(im)
-	if base == "" || im.Repo == "" || im.VCS != "" && im.VCS != "git" {
+	if base == "" || im.Repo == "" || !im.isGit() {
 		return false
 	}
 	if base[0] == '/' {
@@ -106,9 +113,14 @@ func (s Site) Serves(im Import) bool {
 	if err != nil {
 		return false
 	}
+	return s.isOwn(u.Hostname())
+}
+
+// isOwn reports whether host is one of the site's names.
+func (s Site) isOwn(host string) bool {
 	s.use = ""
-	return strings.EqualFold(u.Hostname(), s.Name()) || slices.ContainsFunc(s.Hosts, func(name string) bool {
-		return strings.EqualFold(u.Hostname(), name)
+	return strings.EqualFold(host, s.Name()) || slices.ContainsFunc(s.Hosts, func(name string) bool {
+		return strings.EqualFold(host, name)
 	})
 }
 

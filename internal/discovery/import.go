@@ -14,7 +14,7 @@ import (
 
 // An Import is a vanity.Import, which says what the fields mean.
 type Import struct {
-	Repo, VCS, Display, Proxy, Directory, Tags string
+	Repo, VCS, Display, Proxy, Directory, Tags, Redirect, Description string
 }
 
 // Page returns what im comes to under prefix, or what is wrong with it. What is wrong with s is none of its faults.
@@ -43,13 +43,22 @@ func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	if own {
 		add("proxy", err)
 	}
-	source := strings.Fields(im.Display)
-	add("display", checkDisplay(im.Display, source))
+	conventional := im.Proxy == "" || im.goCommandsTags(dir)
+	source, err := im.source(repo, dir)
+	if err == nil && !conventional {
+		err = source.checkUnconventional()
+	}
+	add("display", err)
+	redirect, err := s.redirect(im, prefix)
+	add("redirect", err)
+	for _, fault := range check.Text(im.Description) {
+		faults.Add("description", fault)
+	}
 	if len(faults) > 0 {
 		return Page{}, faults
 	}
 
-	p := Page{Prefix: prefix}
+	p := Page{Prefix: prefix, Description: im.Description, Redirect: redirect, Source: source}
 	if proxy != "" {
 		p.GoImports = append(p.GoImports, prefix+" mod "+proxy)
 	}
@@ -59,14 +68,15 @@ func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	case tagged:
 		p.GoImports = append(p.GoImports, strings.TrimSuffix(prefix+" "+vcs+" "+im.Repo+" "+dir, " "))
 	}
-	if len(source) > 0 {
-		p.GoSource = prefix + " " + strings.Join(source, " ")
-	}
+	p.GoSource = source.tag(prefix, conventional)
 	if vcs != "mod" && repo != nil && (repo.Scheme == "https" || repo.Scheme == "http") {
 		p.Browse = im.Repo
 	}
 	return p, nil
 }
+
+// isGit reports whether the repository of im is git's, as far as anybody says.
+func (im Import) isGit() bool { return im.VCS == "" || im.VCS == "git" }
 
 // goCommandsTags reports whether im's versions are where the go command itself looks for those of a module in dir.
 func (im Import) goCommandsTags(dir string) bool {
@@ -170,19 +180,6 @@ func (im Import) checkTags(dir string) []string {
 		faults = append(faults, fmt.Sprintf("the go command would look for %q there: set proxy to a GOPROXY that knows the tags", own))
 	}
 	return faults
-}
-
-// checkDisplay returns what is wrong with display and its fields.
-func checkDisplay(display string, fields []string) error {
-	switch {
-	case display == "":
-		return nil
-	case len(fields) != 3:
-		return fmt.Errorf("has %d fields, not 3 (home, directory, file)", len(fields))
-	case !printable(display, " \t\r\n"):
-		return errors.New("has a control character, or is no UTF-8")
-	}
-	return nil
 }
 
 // parsePublicURL parses the absolute URL raw, which is to be printed for everyone as a field of a tag. Errors don't

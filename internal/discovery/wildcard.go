@@ -41,7 +41,7 @@ func validElement(elem string) bool {
 
 // Expand returns im with elem in place of what stands for the path element of its wildcard.
 func (im Import) Expand(elem string) Import {
-	for _, field := range []*string{&im.Repo, &im.Display, &im.Directory} {
+	for _, field := range []*string{&im.Repo, &im.Display, &im.Directory, &im.Redirect, &im.Description} {
 		*field = strings.ReplaceAll(*field, "*", elem)
 	}
 	if strings.Count(im.Tags, "*") > 1 { // the last stands for the version

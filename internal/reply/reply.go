@@ -45,6 +45,8 @@ type Reply struct {
 	ETag         string        // with its quotes; empty for none
 	RetryAfter   time.Duration // zero for none
 	Allow        string        // for 405
+	Location     string        // for a redirect
+	Policy       string        // Content-Security-Policy, unless the header has one already; empty for none
 	Body         io.ReadSeeker // read from its start; nil for none; the kernel may copy an *os.File
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
 }
@@ -73,6 +75,20 @@ func MethodNotAllowed() Reply {
 	return rp
 }
 
+// Redirect leads to another URL for the time being.
+func Redirect(location, cacheControl string) Reply {
+	rp := Message(http.StatusFound, cacheControl, "see %s", location)
+	rp.Location = location
+	return rp
+}
+
+// InternalServerError is all that is said of a fault of this machine; the log has more.
+func InternalServerError() Reply {
+	return Message(http.StatusInternalServerError, Never, "internal server error; the owner of this server finds the cause in its log")
+}
+
+const policy = "Content-Security-Policy"
+
 // Write sends rp, and closes it. A body of status 200 goes through [http.ServeContent]: HEAD, ranges and conditional requests work.
 func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	if rp.Close != nil {
@@ -88,6 +104,10 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	set("Cache-Control", rp.CacheControl)
 	set("ETag", rp.ETag)
 	set("Allow", rp.Allow)
+	set("Location", rp.Location)
+	if h.Get(policy) == "" {
+		set(policy, rp.Policy)
+	}
 	set("X-Content-Type-Options", "nosniff")
 	if rp.RetryAfter > 0 {
 		set("Retry-After", strconv.FormatInt(seconds(rp.RetryAfter), 10))

@@ -172,7 +172,7 @@ func TestNoParts(t *testing.T) {
 	for range 3 {
 		d := dirstore.New(root)
 		writers.Go(func() {
-			for i := 0; time.Now().Before(end); i++ {
+			for i := 0; time.Now().Before(end) || seen.Load() < 10; i++ {
 				put(t, d, names[i%2], sealed("w", rand.IntN(1<<(4+rand.IntN(16)))))
 				if i%4 == 0 {
 					if err := d.Remove(t.Context(), zip); err != nil {
@@ -185,9 +185,6 @@ func TestNoParts(t *testing.T) {
 	writers.Wait()
 	stop.Store(true)
 	wg.Wait()
-	if seen.Load() < 10 {
-		t.Errorf("readers saw %d entries", seen.Load())
-	}
 	if left := temps(t, root); len(left) > 0 {
 		t.Errorf("temporary files %q", left)
 	}

@@ -243,6 +243,9 @@ func (r *Repo) fetchPack(ctx context.Context, req fetchRequest) (*heldPack, erro
 	if err != nil {
 		return nil, err
 	}
+	if req.bare && (!w.filters() || !w.deepens() || r.client.rung(r.host) == rungWhole) {
+		return nil, ErrCostly
+	}
 	if !w.filters() {
 		req.filter, req.most = "", 0
 	}

@@ -17,6 +17,7 @@ type fetchRequest struct {
 	most   int    // objects; zero for the limit
 	key    string // names the history that this is, for who asks again; empty if it is none
 	thin   bool   // commits alone are wanted: of other objects a filter may keep away even what is named
+	bare   bool   // if the host can't filter, or not deepen, it is not to be asked at all
 
 	// since, unless zero, cuts the history of wants that are commits at a time, to the second, in place of deepen. A
 	// want whose own commit is older is not cut at all, nor is any by a host that knows nothing of it.

@@ -85,8 +85,40 @@ func (r *Repo) since(ctx context.Context, at time.Time, tips []Hash) ([]Hash, er
 	return kept, nil
 }
 
+// ErrCostly says that commits' times would cost what the commits hold, or their history.
+var ErrCostly = errors.New("the host does not give out commits by themselves")
+
+// Times gives the committers' times of those of some objects that are commits; see [Commit]. What isn't at hand is fetched
+// by one request, that brings the commits and nothing else: a host that can't be asked so is not asked, and it is ErrCostly.
+func (r *Repo) Times(ctx context.Context, hashes []Hash) (map[Hash]time.Time, error) {
+	commits, err := r.commitsBy(hashes, func(wants []Hash) (*heldPack, error) {
+		const tags = 4 // that may come along with each, see advertised
+		return r.fetch(ctx, fetchRequest{wants: wants, filter: "tree:0", deepen: true, most: (1 + tags) * len(wants), thin: true, bare: true})
+	})
+	switch {
+	case errors.Is(err, errFilterRefused), errors.Is(err, errTooMany):
+		return nil, fmt.Errorf("%w: %w", ErrCostly, err)
+	case errors.Is(err, ErrCostly):
+		return nil, err
+	case err != nil:
+		return nil, r.fail(err)
+	}
+	times := make(map[Hash]time.Time, len(commits))
+	for h, c := range commits {
+		times[h] = c.Time
+	}
+	return times, nil
+}
+
 // commits gives those of some objects that are commits, and fetches what isn't at hand by one request.
 func (r *Repo) commits(ctx context.Context, hashes []Hash) (map[Hash]*Commit, error) {
+	return r.commitsBy(hashes, func(wants []Hash) (*heldPack, error) {
+		return r.fetchOnce(ctx, fetchRequest{wants: wants, deepen: true})
+	})
+}
+
+// commitsBy is commits, fetched otherwise.
+func (r *Repo) commitsBy(hashes []Hash, fetch func(wants []Hash) (*heldPack, error)) (map[Hash]*Commit, error) {
 	held := r.client.packs.acquire(r.name)
 	defer func() { r.client.packs.release(held) }()
 	find := func(h Hash) *heldPack {
@@ -97,7 +129,7 @@ func (r *Repo) commits(ctx context.Context, hashes []Hash) (map[Hash]*Commit, er
 	}
 	missing := slices.DeleteFunc(unique(hashes), func(h Hash) bool { return find(h) != nil })
 	for wants := range slices.Chunk(missing, maxWants) {
-		p, err := r.fetchOnce(ctx, fetchRequest{wants: wants, deepen: true})
+		p, err := fetch(wants)
 		if err != nil {
 			return nil, err
 		}

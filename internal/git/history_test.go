@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
@@ -382,5 +385,109 @@ func TestAncestorParents(t *testing.T) {
 	repo, _ := serve(t, fake{fetch: say(bands(craft(objects...)))}, git.Limits{})
 	if i, err := repo.Ancestor(t.Context(), last, []git.Hash{tree, nameOf(commitObject, root)}); i != 1 || err != nil {
 		t.Errorf("%d, %v", i, err)
+	}
+}
+
+// Commits' times come by one small request, whatever else the tags are on, or not at all.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, "blob b x\ntag blob made/b\n")
+	fastImport(t, r, 300)
+	r.Run("git reset -q --hard\ntag -a tree -m text main^{tree}\ntag -a nested -m text tree\ntag odd main~7\n" +
+		"tag one main~200\ntag -a two -m text main~100\ntag -a three -m text two\ntag main\n")
+	want := make(map[git.Hash]time.Time)
+	for _, tag := range []string{"one", "two", "three", "odd", "main"} {
+		at, err := time.Parse(time.RFC3339, r.Git("log", "-1", "--format=%cI", tag, "--"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[revision(t, r, tag+"^{commit}")] = at.UTC()
+	}
+	wants := []git.Hash{revision(t, r, "blob"), revision(t, r, "tree^{}")}
+	for h := range want {
+		wants = append(wants, h)
+	}
+	check := func(t *testing.T, repo *git.Repo, wants []git.Hash, want map[git.Hash]time.Time) {
+		t.Helper()
+		got, err := repo.Times(t.Context(), wants)
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b git.Hash) bool { return a == b })); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+	none := make(map[git.Hash]time.Time)
+	for name, tt := range map[string]struct {
+		filters gittest.Filters
+		wrap    func(http.Handler) http.Handler
+		none    bool
+	}{
+		"all":         {filters: gittest.AllFilters},
+		"forge":       {filters: gittest.ForgeFilters},
+		"tree":        {filters: gittest.TreeFilters},
+		"version 0":   {filters: gittest.ForgeFilters, wrap: gittest.Version(0)},
+		"unfiltered":  {filters: gittest.NoFilters, none: true},
+		"unfiltered0": {filters: gittest.NoFilters, wrap: gittest.Version(0), none: true},
+		"undeepened": {filters: gittest.AllFilters, none: true, wrap: func(next http.Handler) http.Handler {
+			return gittest.Version(0)(gittest.Without("shallow")(next))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("serves repositories")
+			}
+			t.Parallel()
+			s := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"r": r})
+			if tt.wrap != nil {
+				s.Wrap(tt.wrap)
+			}
+			client := &git.Client{HTTP: s.Client()}
+			repo := client.Open(s.URL + "/r")
+			tips(t, repo)
+			s.Reset()
+			if tt.none {
+				if got, err := repo.Times(t.Context(), wants); !errors.Is(err, git.ErrCostly) || len(s.Requests()) != 0 {
+					t.Errorf("%v, %v by %d requests", got, err, len(s.Requests()))
+				}
+				return
+			}
+			check(t, repo, wants, want)
+			check(t, repo, wants[2:], want)
+			if n := len(s.Requests()); n != 1 || s.Bytes() > int64(len(want))*300+500 {
+				t.Errorf("%d bytes by %d requests", s.Bytes(), n)
+			}
+			check(t, client.Open(s.URL+"/r"), wants[:1], none)
+			check(t, client.Open(s.URL+"/r"), wants[1:2], none)
+			check(t, client.Open(s.URL+"/r"), nil, none)
+		})
+	}
+	check(t, new(git.Client).Open(r.GitDir()), wants, want)
+}
+
+// Who refuses the filter, or sends what it should keep away, is not asked in a way that costs more.
+func TestTimesRefused(t *testing.T) {
+	t.Parallel()
+	blob := nameOf(blobObject, "x")
+	tree := nameOf(treeObject, treeEntry("100644", "x", blob))
+	commit := packed{kind: commitObject, data: commitOf(tree)}
+	all := []packed{commit, commit, {kind: treeObject, data: treeEntry("100644", "x", blob)}}
+	for range 3 {
+		all = append(all, packed{kind: blobObject, data: "x"})
+	}
+	for name, answer := range map[string]string{
+		"filter":  pkt("ERR filter 'tree' not supported"),
+		"objects": bands(craft(all...)),
+	} {
+		asked := 0
+		repo, _ := serve(t, fake{fetch: func(w io.Writer, _ *http.Request, _ string) {
+			asked++
+			io.WriteString(w, answer)
+		}}, git.Limits{})
+		if got, err := repo.Times(t.Context(), []git.Hash{nameOf(commitObject, commit.data)}); !errors.Is(err, git.ErrCostly) || asked != 1 {
+			t.Errorf("%s: %v, %v by %d fetches", name, got, err, asked)
+		}
+	}
+	repo, _ := serve(t, fake{fetch: say(pkt("ERR on purpose"))}, git.Limits{})
+	var e *git.Error
+	if got, err := repo.Times(t.Context(), []git.Hash{tree}); !errors.As(err, &e) || errors.Is(err, git.ErrCostly) || e.Repo != repo.Name() {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -16,6 +16,8 @@ type wire interface {
 	format() *format
 	// filters reports whether a fetch may have a filter. Which ones, only an attempt can tell.
 	filters() bool
+	// deepens reports whether a fetch may leave history out.
+	deepens() bool
 	// anyObject reports whether trees and blobs may be wanted by themselves, as far as the server has said.
 	anyObject() bool
 	// lsRefs is the request for the refs that begin with one of the prefixes, at least; nil if a new advertisement

@@ -60,6 +60,7 @@ func (w wire0) knows(name string) bool {
 func (w wire0) version() int           { return w.number }
 func (w wire0) format() *format        { return formatNamed(w.caps["object-format"]) }
 func (w wire0) filters() bool          { return w.knows("filter") }
+func (w wire0) deepens() bool          { return w.knows("shallow") }
 func (w wire0) lsRefs([]string) []byte { return nil }
 func (w wire0) anyObject() bool {
 	return w.knows("allow-tip-sha1-in-want") && w.knows("allow-reachable-sha1-in-want")
@@ -93,7 +94,7 @@ func (w wire0) fetch(req fetchRequest) []byte {
 		if choose("deepen-since", "") {
 			arguments = pkt("deepen-since %d", req.since.Unix())
 		}
-	case req.deepen && w.knows("shallow"):
+	case req.deepen && w.deepens():
 		arguments = pkt("deepen 1")
 	}
 	if req.filter != "" && choose("filter", "") {

@@ -41,6 +41,7 @@ func (w wire2) check() error {
 func (w wire2) version() int    { return 2 }
 func (w wire2) format() *format { return formatNamed(w["object-format"]) }
 func (w wire2) filters() bool   { return w.fetchTakes("filter") }
+func (w wire2) deepens() bool   { return w.fetchTakes("shallow") }
 func (w wire2) anyObject() bool { return true }
 
 // fetchTakes reports whether fetch knows a feature.
@@ -73,7 +74,7 @@ func (w wire2) fetch(req fetchRequest) []byte {
 	b.WriteString(w.header("fetch"))
 	b.WriteString(pkt("no-progress"))
 	b.WriteString(pkt("ofs-delta"))
-	if w.fetchTakes("shallow") {
+	if w.deepens() {
 		switch { // the two can't go together
 		case !req.since.IsZero():
 			b.WriteString(pkt("deepen-since %d", req.since.Unix()))

@@ -27,6 +27,8 @@ type Repository interface {
 	Snapshot(ctx context.Context, commit git.Hash, dir string) (*git.Snapshot, error)
 	// Commit gives a commit alone, be it one that no ref reaches.
 	Commit(ctx context.Context, h git.Hash) (*git.Commit, error)
+	// Times gives the times of those of some objects that are commits, or git.ErrCostly.
+	Times(ctx context.Context, hashes []git.Hash) (map[git.Hash]time.Time, error)
 	// Reachable finds commits by how their names begin, of the time given if it isn't zero.
 	Reachable(ctx context.Context, prefix string, at time.Time, groups ...[]git.Hash) ([]*git.Commit, error)
 	// Ancestor gives the index of the first candidate that a commit descends from, itself included, or -1.

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
 	"example.com/vanity/internal/modrepo"
@@ -356,6 +358,43 @@ func TestGopkgIn(t *testing.T) {
 	}
 	if got := outcome(mustModule(t, s, "gopkg.in/yaml.v2-unstable", false).Versions(t.Context())); got != "[]" {
 		t.Errorf("versions of an unstable path: %s", got)
+	}
+}
+
+// What tags say of other major versions, and where their commits' times come from.
+func TestList(t *testing.T) {
+	const tags = "tag v0.0.1 HEAD^{tree}\ntag v0.1.0\ntag -a v1.0.0 -m text\ntag v2.0.0\ntag v10.0.0-pre\ntag v3\n" +
+		"tag v4.0.0+meta\ntag v5.0.0-20240101000000-0123456789ab\ntag other-v6.0.0\n"
+	for _, tt := range []struct{ script, path, majors, versions string }{
+		{`print go.mod "module x.y/m\n"`, "x.y/m", `["" "v2" "v10"]`, "[v0.0.1 v0.1.0 v1.0.0]"},
+		{`print m.go "package m\n"`, "x.y/m/v2", `["" "v2" "v10"]`, "[v2.0.0]"},
+		{`print m.go "package m\n"`, "x.y/m", `[""]`, "[v0.0.1 v0.1.0 v1.0.0 v2.0.0+incompatible v10.0.0-pre+incompatible]"},
+	} {
+		r := gittest.New(t, tt.script+"\ncommit one\n"+tags)
+		m := mustModule(t, &modrepo.Source{Repo: new(git.Client).Open(r.GitDir()), TagPrefix: "v"}, tt.path, false)
+		l, err := m.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var versions, commits []string
+		for _, v := range l.Versions {
+			versions, commits = append(versions, v.Version), append(commits, v.Commit)
+		}
+		if majors := fmt.Sprintf("%q", l.Majors); majors != tt.majors || fmt.Sprint(versions) != tt.versions {
+			t.Errorf("%s: majors %s of %v", tt.path, majors, versions)
+		}
+		for v, has := range map[string]bool{"v2.0.0": true, "v2.0.0+incompatible": true, "v6.0.0": false} {
+			if l.Has(v) != has {
+				t.Errorf("Has(%s) is %v", v, !has)
+			}
+		}
+		times, err := m.Times(t.Context(), commits)
+		if diff := cmp.Diff(map[string]time.Time{r.Git("rev-parse", "HEAD"): gittest.Epoch.UTC()}, times); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", tt.path, err, diff)
+		}
+		if times, err := m.Times(t.Context(), []string{"HEAD"}); err == nil {
+			t.Errorf("the times of HEAD: %v", times)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -17,21 +18,83 @@ import (
 // A Tagged is a version and the commit that its tag leads to.
 type Tagged struct{ Version, Commit string }
 
-// List is Versions with the commits. Has reports which versions have a tag, be they listed or not.
-func (m *Module) List(ctx context.Context) (list []Tagged, has func(version string) bool, err error) {
+// A Listing is what the tags of a repository say of a module.
+type Listing struct {
+	Versions []Tagged // as Versions gives them
+
+	// Majors are the major versions that have tags, as paths end in them: "" for v0 and v1, "v2", "v3". Those are left out
+	// whose versions are listed here, as +incompatible ones. Of the others it is not known whether there is a go.mod, and so
+	// a module.
+	Majors []string
+
+	tags tags
+}
+
+// Has reports whether a version has a tag, be it listed or not.
+func (l *Listing) Has(version string) bool {
+	_, ok := l.tags[strings.TrimSuffix(version, incompatible)]
+	return ok
+}
+
+// List is Versions, with what else the tags say.
+func (m *Module) List(ctx context.Context) (*Listing, error) {
 	versions, tags, err := m.list(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	list = make([]Tagged, len(versions))
+	l := &Listing{Versions: make([]Tagged, len(versions)), tags: tags}
 	for i, v := range versions {
-		list[i] = Tagged{v, tags.of(v).Object().String()}
+		l.Versions[i] = Tagged{v, tags.of(v).Object().String()}
 	}
-	has = func(version string) bool {
-		_, ok := tags[strings.TrimSuffix(version, incompatible)]
-		return ok
+	l.Majors = tags.majors(versions)
+	return l, nil
+}
+
+// majors gives the major versions that there are, but for those of +incompatible versions.
+func (t tags) majors(versions []string) []string {
+	seen := make(map[string]bool)
+	for _, v := range versions {
+		if IsIncompatible(v) {
+			seen[semver.Major(v)] = true
+		}
 	}
-	return list, has, nil
+	var majors []string
+	for v := range t {
+		major := semver.Major(v)
+		if major == "v0" || major == "v1" {
+			major = ""
+		}
+		if isListable(v) && !seen[major] {
+			majors, seen[major] = append(majors, major), true
+		}
+	}
+	semver.Sort(majors) // to which "" is less than any version
+	return majors
+}
+
+// isListable reports whether a version may be in a list, for what it is.
+func isListable(v string) bool { return v == semver.Canonical(v) && !module.IsPseudoVersion(v) }
+
+// Times gives the times of those of some commits that are commits indeed, at the cost of one small request; if the host
+// can't be asked so, it is [git.ErrCostly].
+func (m *Module) Times(ctx context.Context, commits []string) (map[string]time.Time, error) {
+	hashes := make([]git.Hash, len(commits))
+	for i, c := range commits {
+		h, err := git.ParseHash(c)
+		if err != nil {
+			return nil, err
+		}
+		hashes[i] = h
+	}
+	found, err := m.source.Repo.Times(ctx, hashes)
+	if err != nil {
+		return nil, err
+	}
+	times := make(map[string]time.Time, len(found))
+	for h, at := range found {
+		times[h.String()] = at
+	}
+	return times, nil
 }
 
 // Versions lists the versions that have a tag and fit the path's major version, the lowest first. Where the repository's
@@ -74,7 +137,7 @@ func (m *Module) sort(tags tags) (list, later []string) {
 	list = make([]string, 0, len(tags))
 	for v := range tags {
 		switch {
-		case v != semver.Canonical(v) || module.IsPseudoVersion(v):
+		case !isListable(v):
 		case module.CheckPathMajor(v, m.pathMajor) == nil:
 			list = append(list, v)
 		case m.source.Directory == "" && m.pathMajor == "":

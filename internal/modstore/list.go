@@ -28,13 +28,12 @@ const servedSuffix = ".served"
 // list is the list of versions that is served.
 func (s *Store) list(m Module) *answer {
 	a := &answer{name: m.name(modproxy.List, "") + servedSuffix, rank: common, of: m}
-	isTagged := func(string) bool { return false }
+	listing := new(modrepo.Listing)
 	a.make = func(ctx context.Context, w io.Writer) error {
-		var list []modrepo.Tagged
-		err := s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) (err error) {
-			var has func(string) bool
-			if list, has, err = source.List(ctx); err == nil {
-				isTagged = has
+		err := s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) error {
+			l, err := source.List(ctx)
+			if err == nil {
+				listing = l
 			}
 			return err
 		})
@@ -46,9 +45,9 @@ func (s *Store) list(m Module) *answer {
 				return err
 			}
 		}
-		s.watch(ctx, m, list)
-		versions := make([]string, len(list))
-		for i, t := range list {
+		s.watch(ctx, m, listing.Versions)
+		versions := make([]string, len(listing.Versions))
+		for i, t := range listing.Versions {
 			versions[i] = t.Version
 		}
 		return writeList(w, versions)
@@ -65,7 +64,7 @@ func (s *Store) list(m Module) *answer {
 		}
 		s.enlist(ctx, s.inventory(m), "", true) // if it was spoilt
 		was, all := s.untagged(ctx, m, is)
-		was = slices.DeleteFunc(was, isTagged) // it is not for want of a tag that they are no longer listed
+		was = slices.DeleteFunc(was, listing.Has) // it is not for want of a tag that they are no longer listed
 		c, err = sorted(append(is, was...))
 		return c, all, err
 	}

@@ -23,6 +23,7 @@ type answer struct {
 	rank  rank
 	fixed bool   // it never changes
 	held  bool   // it is not left in the backing's file, which seems to change
+	stays bool   // if it changes: the making goes on though those who wait for it leave
 	tie   string // the commit that it is made from; empty where it says that itself
 	pin   *pin   // which must be stored before it; nil for none
 	of    Module

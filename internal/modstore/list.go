@@ -30,6 +30,7 @@ func (s *Store) list(m Module) *answer {
 	a := &answer{name: m.name(modproxy.List, "") + servedSuffix, rank: common, of: m}
 	listing := new(modrepo.Listing)
 	a.make = func(ctx context.Context, w io.Writer) error {
+		began := time.Now()
 		err := s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) error {
 			l, err := source.List(ctx)
 			if err == nil {
@@ -46,6 +47,7 @@ func (s *Store) list(m Module) *answer {
 			}
 		}
 		s.watch(ctx, m, listing.Versions)
+		s.noteTags(m, listing, began)
 		versions := make([]string, len(listing.Versions))
 		for i, t := range listing.Versions {
 			versions[i] = t.Version

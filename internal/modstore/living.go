@@ -38,7 +38,7 @@ func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
 		call.Detach()
 		return e.stale(), nil
 	}
-	c, err := call.Wait(ctx)
+	c, err := await(ctx, call, a.stays)
 	if err == nil {
 		defer c.release()
 		return c.open(), nil
@@ -67,6 +67,19 @@ func isPatient(ctx context.Context, call *flight.Call[*content]) bool {
 	case <-ctx.Done():
 	}
 	return false
+}
+
+// await is call.Wait; if the run stays, whoever leaves it does so by Detach.
+func await(ctx context.Context, call *flight.Call[*content], stays bool) (*content, error) {
+	select {
+	case <-call.Done():
+	case <-ctx.Done():
+		if stays {
+			call.Detach()
+			return nil, ctx.Err()
+		}
+	}
+	return call.Wait(ctx)
 }
 
 // old gives what is known of an answer that changes, from memory or from the backing: a content, to be released, or an

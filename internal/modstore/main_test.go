@@ -83,6 +83,7 @@ func newRepo(t *testing.T, s string) *gittest.Repo {
 type host struct {
 	modrepo.Repository
 	asked atomic.Int64
+	dated atomic.Int64 // how many commits the times were asked of
 	fault atomic.Pointer[func(context.Context) error]
 }
 
@@ -149,6 +150,14 @@ func (h *host) Snapshot(ctx context.Context, commit git.Hash, dir string) (*git.
 		return nil, err
 	}
 	return h.Repository.Snapshot(ctx, commit, dir)
+}
+
+func (h *host) Times(ctx context.Context, hashes []git.Hash) (map[git.Hash]time.Time, error) {
+	if err := h.ask(ctx); err != nil {
+		return nil, err
+	}
+	h.dated.Add(int64(len(hashes)))
+	return h.Repository.Times(ctx, hashes)
 }
 
 // module is a module of the host, by its path.

@@ -84,10 +84,15 @@ func (e *VanishedError) Error() string { return "the repository was served befor
 // File gives a file of a module, to be closed.
 func (s *Store) File(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
 	c, err := s.file(ctx, m, req)
+	return c, s.vanished(ctx, m, err)
+}
+
+// vanished says of what a host hides whether it was served before. Other errors stay what they are.
+func (s *Store) vanished(ctx context.Context, m Module, err error) error {
 	if isHidden(err) && s.isKnown(ctx, m) {
-		return nil, &VanishedError{Err: err}
+		return &VanishedError{Err: err}
 	}
-	return c, err
+	return err
 }
 
 func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
@@ -96,13 +101,7 @@ func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Cont
 	}
 	switch {
 	case req.Kind == modproxy.List:
-		c, err := s.living(ctx, s.list(m))
-		if err != nil && !modrepo.IsAbsent(err) && ctx.Err() == nil {
-			if c, ok := s.stored(ctx, m); ok {
-				return c, nil
-			}
-		}
-		return c, err
+		return s.listed(ctx, s.list(m))
 	case isQuery(req):
 		return s.living(ctx, s.query(m, req))
 	case req.Kind == modproxy.Info:
@@ -114,6 +113,17 @@ func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Cont
 	}
 	defer pin.content.release()
 	return s.fixed(ctx, s.derived(m, req, pin))
+}
+
+// listed gives the list that is served.
+func (s *Store) listed(ctx context.Context, a *answer) (*Content, error) {
+	c, err := s.living(ctx, a)
+	if err != nil && !modrepo.IsAbsent(err) && ctx.Err() == nil {
+		if c, ok := s.stored(ctx, a.of); ok {
+			return c, nil
+		}
+	}
+	return c, err
 }
 
 // isQuery tells what comes to a version from a version, which can only come to itself.

@@ -336,7 +336,7 @@ func TestMetaSiteProxy(t *testing.T) {
 	} {
 		site := metaSite("acme.dev/go", tt.im)
 		site.Proxy = "/-/"
-		_, body := metaGet(t, vanity.Meta(site), "GET", "/go/tool/sub")
+		_, body := metaGet(t, vanity.Meta(site), "GET", "/go/tool/sub?go-get=1")
 		if got, err := metaTags(body, "go-import"); err != nil || !cmp.Equal(got, tt.want) {
 			t.Errorf("%+v: %q, %v, want %q", tt.im, got, err, tt.want)
 		}
@@ -489,19 +489,19 @@ func TestMetaWildcard(t *testing.T) {
 		{rooted, "/v2/x", "acme.dev git " + gh + "root"},
 		{rooted, "/a/b", git("a", "a")},
 	} {
-		_, body := metaGet(t, vanity.Meta(tt.site), "GET", tt.path)
+		_, body := metaGet(t, vanity.Meta(tt.site), "GET", tt.path+"?go-get=1")
 		got, err := metaTags(body, "go-import")
 		if err != nil || strings.Join(got[:min(len(got), 1)], "") != tt.want {
 			t.Errorf("%.40s: %.200q, %v, want %.200q", tt.path, got, err, tt.want)
 		}
 	}
-	_, body := metaGet(t, vanity.Meta(site), "GET", "/go/a/b")
+	_, body := metaGet(t, vanity.Meta(site), "GET", "/go/a/b?go-get=1")
 	if got, err := metaTags(body, "go-source"); err != nil || !cmp.Equal(got, []string{"acme.dev/go/a https://h/a https://h/a{/dir} _"}) {
 		t.Errorf("go-source: %q, %v", got, err)
 	}
 	site.Proxy = ""
 	delete(site.Paths, "deep/er/*") // whose tags need it
-	_, body = metaGet(t, vanity.Meta(site), "GET", "/go/lib/a/b")
+	_, body = metaGet(t, vanity.Meta(site), "GET", "/go/lib/a/b?go-get=1")
 	if got, err := metaTags(body, "go-import"); err != nil || !cmp.Equal(got, []string{git("go/lib/a", "mono libs/a")}) {
 		t.Errorf("without a proxy: %q", got)
 	}
@@ -517,7 +517,7 @@ func FuzzMetaWildcard(f *testing.F) {
 		if site.Validate() != nil {
 			return
 		}
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest("GET", "/?go-get=1", nil)
 		r.URL.Path = path
 		w := httptest.NewRecorder()
 		vanity.Meta(site).ServeHTTP(w, r)
@@ -575,7 +575,7 @@ func TestMetaHosts(t *testing.T) {
 		{":80", "/go", "acme.dev/go" + repo},
 		{`"><script>`, "/go", "acme.dev/go" + repo},
 	} {
-		r := httptest.NewRequest("GET", tt.path, nil)
+		r := httptest.NewRequest("GET", tt.path+"?go-get=1", nil)
 		r.Host = tt.host
 		r.Header.Set("X-Forwarded-Host", "b.test")
 		w := httptest.NewRecorder()
@@ -1334,7 +1334,7 @@ func FuzzMeta(f *testing.F) {
 		}
 		prefix := strings.TrimSuffix(strings.TrimSuffix(host, "/")+"/"+strings.Trim(key, "/"), "/")
 		_, path, _ := strings.Cut(prefix, "/")
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest("GET", "/?go-get=1", nil)
 		r.URL.Path = "/" + path
 		w := httptest.NewRecorder()
 		vanity.Meta(site).ServeHTTP(w, r)

@@ -16,10 +16,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/vanity"
+	"example.com/vanity/internal/gittest"
 )
 
 // hrefs gives the links of a page with their texts.
@@ -399,5 +401,85 @@ func TestMetaPageText(t *testing.T) {
 		if texts := checkPage(t, body)["p"]; !slices.Contains(texts, evil) {
 			t.Errorf("%s: %q has no %q", path, texts, evil)
 		}
+	}
+}
+
+// TestMetaVersions has pages list what the proxy of the same site serves, with the dates of the commits.
+func TestMetaVersions(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, siteMono)
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	mono := server.URL + "/acme/mono"
+	site := vanity.Site{Host: "go.acme.test/x", Hosts: []string{"b.test"}, Proxy: "/go", Paths: map[string]vanity.Import{
+		"tool":    {Repo: mono, VCS: "git", Directory: "libs/tool", Tags: "tool-*", Display: "gitea"},
+		"libs/*":  {Repo: mono, VCS: "git", Directory: "libs/*", Tags: "libs/*/v*"},
+		"none":    {Repo: mono, VCS: "git", Tags: "none-*"},
+		"absent":  {Repo: server.URL + "/acme/absent", VCS: "git", Tags: "*"},
+		"foreign": {Repo: mono, VCS: "git", Tags: "*", Proxy: "https://proxy.test"},
+	}}
+	store := vanity.WithStore(&mapStore{})
+	h := vanity.Meta(site, quiet(), store)
+	row := func(version, tag string) string {
+		at, err := time.Parse(time.RFC3339, repo.Git("log", "-1", "--format=%cI", tag))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version + " " + at.UTC().Format(time.RFC3339)
+	}
+	rows := regexp.MustCompile(`<tr><th scope="row"><a href="https://pkg.go.dev/([^"]*)">([^<]*)</a></th><td><time datetime="([^"]*)">`)
+	for _, tt := range []struct {
+		path, module string
+		want         []string
+		has          string
+	}{
+		{"/x/tool", "go.acme.test/x/tool", []string{row("v1.0.0", "tool-1.0.0")}, `<a href="/x/tool/v2">go.acme.test/x/tool/v2</a>`},
+		{"/x/tool/sub", "go.acme.test/x/tool", []string{row("v1.0.0", "tool-1.0.0")}, mono + "/src/tag/tool-1.0.0/libs/tool"},
+		{"/x/tool/v2/sub", "go.acme.test/x/tool/v2", []string{row("v2.0.0", "tool-2.0.0")}, `<a href="/x/tool">go.acme.test/x/tool</a>`},
+		{"/x/libs/log", "go.acme.test/x/libs/log", []string{row("v0.3.0", "libs/log/v0.3.0"), row("v0.1.0", "libs/log/v0.1.0")}, "<h2>Versions</h2>"},
+		{"/x/none", "", nil, "There are no versions yet."},
+		{"/x/absent", "", nil, "There are no versions yet."},
+		{"/x/foreign", "", nil, "https://pkg.go.dev/go.acme.test/x/foreign"},
+	} {
+		res, body := metaGet(t, h, "GET", tt.path)
+		var got []string
+		for _, m := range rows.FindAllSubmatch(body, -1) {
+			got = append(got, string(m[2])+" "+string(m[3]))
+			if want := tt.module + "@" + string(m[2]); string(m[1]) != want {
+				t.Errorf("%s: link to %s, want %s", tt.path, m[1], want)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || !bytes.Contains(body, []byte(tt.has)) {
+			t.Errorf("%s: versions (-want +got):\n%s\nwant %q in\n%s", tt.path, diff, tt.has, body)
+		}
+		want := "public, max-age=60"
+		if tt.path == "/x/foreign" {
+			want = "public, max-age=86400"
+		}
+		if got := res.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%s: Cache-Control %q, want %q", tt.path, got, want)
+		}
+	}
+	n := len(server.Requests())
+	for _, path := range []string{"/x/tool", "/x/tool/v2", "/x/libs/log", "/x/tool/-/src/v1.0.0/tool.go", "/x/tool?go-get=1"} {
+		metaGet(t, h, "GET", path)
+	}
+	if again := len(server.Requests()); again != n {
+		t.Errorf("%d requests more for the same pages", again-n)
+	}
+	// A host that is down costs a page its versions, and only for a while.
+	server.SetDown(true)
+	down := vanity.Meta(site, quiet())
+	res, body := metaGet(t, down, "GET", "/x/tool")
+	if res.StatusCode != 200 || !bytes.Contains(body, []byte("The versions can&#39;t be listed at the moment.")) || res.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("host down: %s, %v\n%s", res.Status, res.Header, body)
+	}
+	server.SetDown(false)
+	if _, body := metaGet(t, down, "GET", "/x/tool"); !bytes.Contains(body, []byte("v1.0.0")) {
+		t.Errorf("host up again:\n%s", body)
+	}
+	// What is stored is there though the host is not.
+	server.SetDown(true)
+	if _, body := metaGet(t, vanity.Meta(site, quiet(), store), "GET", "/x/tool"); !bytes.Contains(body, []byte("v1.0.0")) {
+		t.Errorf("with a store:\n%s", body)
 	}
 }

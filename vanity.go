@@ -138,6 +138,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -151,6 +152,8 @@ import (
 
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/modrepo"
 	"example.com/vanity/internal/pages"
 	"example.com/vanity/internal/reply"
 	"example.com/vanity/internal/strictjson"
@@ -325,6 +328,7 @@ func Meta(site Site, opts ...Option) http.Handler {
 		config:  site,
 		site:    site.discovery(),
 		age:     time.Duration(cmp.Or(site.CacheMaxAge, defaultCacheMaxAge)) * time.Second,
+		modules: newModules(o, &git.Client{HTTP: o.httpClient()}),
 	}
 	for key := range site.Paths {
 		m.longest = max(m.longest, len(key))
@@ -335,8 +339,9 @@ func Meta(site Site, opts ...Option) http.Handler {
 }
 
 const (
-	defaultCacheMaxAge = 24 * 60 * 60 // seconds, as in govanityurls
-	indexSize          = 500          // imports
+	defaultCacheMaxAge = 24 * 60 * 60    // seconds, as in govanityurls
+	versionsTimeout    = 3 * time.Second // for which a page waits
+	pageSize           = 500             // imports, or versions
 )
 
 // A metaHandler is the handler of [Meta]. It doesn't change once made; pages are made for each request, which costs some
@@ -348,6 +353,7 @@ type metaHandler struct {
 	longest int      // length of the longest key in config.Paths
 	sorted  []string // clean keys of config.Paths
 	age     time.Duration
+	modules *modules
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -452,7 +458,7 @@ type Page struct {
 	Documentation string    // URL at pkg.go.dev
 	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
 	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
-	Versions      []Version // highest first; empty if Notice says why, or if the module is not served by GoproxyFunc
+	Versions      []Version // highest first, 500 at most; empty if Notice says why, or if Site.Resolve doesn't know the module
 	Majors        []Page    // other major versions, with Path and Link
 	Notice        string    // why there are no versions
 	GoImports     []string  // contents of the go-import tags
@@ -496,7 +502,11 @@ func (m *metaHandler) modulePage(r *http.Request, d discovery.Site, page discove
 		rest, _ := d.Cut(importPath)
 		m.list(&p, r, d, rest)
 	}
-	return m.render(r, pages.Module, p, m.age)
+	fresh := m.age
+	if cfg, ok := m.config.config(p.Module); ok {
+		fresh = min(fresh, m.versions(r, &p, cfg, page.Source))
+	}
+	return m.render(r, pages.Module, p, fresh)
 }
 
 // moduleOf returns the path of the module that an import path of a prefix is in: the prefix, or a major version of it.
@@ -553,9 +563,9 @@ func (m *metaHandler) list(p *Page, r *http.Request, d discovery.Site, path stri
 		}
 		keys = keys[i:]
 	}
-	if len(keys) > indexSize {
-		keys = keys[:indexSize]
-		p.Next = p.Link + "?after=" + url.QueryEscape(keys[indexSize-1])
+	if len(keys) > pageSize {
+		keys = keys[:pageSize]
+		p.Next = p.Link + "?after=" + url.QueryEscape(keys[pageSize-1])
 	}
 	for _, key := range keys {
 		match, _ := discovery.Find(m.config.Paths, key, m.longest)
@@ -565,6 +575,50 @@ func (m *metaHandler) list(p *Page, r *http.Request, d discovery.Site, path stri
 		}
 		p.Modules = append(p.Modules, entry)
 	}
+}
+
+// versions adds the versions of a module to its page, and says for how long they are fresh.
+func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source discovery.Source) (fresh time.Duration) {
+	ctx, cancel := context.WithTimeout(r.Context(), versionsTimeout)
+	defer cancel()
+	list, err := m.modules.store.Versions(ctx, m.modules.module(cfg, p.Module))
+	if err != nil {
+		return m.withoutVersions(r, p, err)
+	}
+	if len(list.Versions) == 0 {
+		p.Notice = noVersions
+	}
+	for _, v := range list.Versions[:min(len(list.Versions), pageSize)] {
+		p.Versions = append(p.Versions, Version{
+			Version: v.Version, Time: v.Time, Documentation: docs + p.Module + "@" + v.Version, Source: source.Dir(v.Version, ""),
+		})
+	}
+	for _, major := range list.Majors {
+		if other := strings.TrimSuffix(p.Prefix+"/"+major, "/"); other != p.Module && serves(p.Prefix, other) {
+			p.Majors = append(p.Majors, Page{Path: other, Link: link(other)})
+		}
+	}
+	if list.Stale {
+		return 0
+	}
+	return m.freshness
+}
+
+const noVersions = "There are no versions yet."
+
+// withoutVersions says why a page has none, and for how long that holds.
+func (m *metaHandler) withoutVersions(r *http.Request, p *Page, err error) (fresh time.Duration) {
+	var host *git.Error
+	isMissing := errors.As(err, &host) && (host.Kind == git.NoRepository || host.Kind == git.Denied)
+	if isMissing || modrepo.IsAbsent(err) {
+		p.Notice = noVersions
+		return min(m.freshness, briefly)
+	}
+	if r.Context().Err() == nil {
+		m.log().WarnContext(r.Context(), "vanity: a page has no versions", "module", p.Module, "err", err)
+	}
+	p.Notice = "The versions can't be listed at the moment."
+	return 0
 }
 
 // render makes a page from a template.

@@ -50,9 +50,10 @@ func sample(t *tour) (*show, error) {
 	t.say("A sample repository is in %s, with these tags: %s", repo, "hello-1.0.0 hello-1.2.0 greet-0.1.0 hello-1.3.0-rc.1")
 	hello := vanity.Config{URL: repo, Module: domain + "/hello", Directory: "libs/hello", Tags: "hello-*"}
 	greet := vanity.Config{URL: repo, Module: domain + "/greet", Directory: "apps/greet", Tags: "greet-*"}
+	public := "https://" + host + "/sample"
 	site := vanity.Site{Host: domain, Paths: map[string]vanity.Import{
-		"hello": {Proxy: "http://" + domain + "/go/hello", Directory: hello.Directory, Tags: hello.Tags},
-		"greet": {Proxy: "http://" + domain + "/go/greet", Directory: greet.Directory, Tags: greet.Tags},
+		"hello": {Repo: public, Proxy: "http://" + domain + "/go/hello", Directory: hello.Directory, Tags: hello.Tags, Description: "Says hello."},
+		"greet": {Repo: public, Proxy: "http://" + domain + "/go/greet", Directory: greet.Directory, Tags: greet.Tags, Description: "Greets the world."},
 	}}
 	client, err := gitHost(t, repo)
 	if err != nil {
@@ -60,7 +61,7 @@ func sample(t *tour) (*show, error) {
 	}
 
 	mux := http.NewServeMux()
-	mux.Handle("/", vanity.Meta(site))
+	mux.Handle("/", vanity.Meta(site, vanity.WithTrustedClient(client))) // which lists versions on its pages
 	mux.Handle("/go/hello/", vanity.Goproxy("/go/hello", hello))
 	mux.Handle("/go/greet/", vanity.Goproxy("/go/greet", greet))
 	mux.Handle("/gosub/", vanity.Gosub("/gosub", vanity.WithHosts(host), vanity.WithTrustedClient(client)))

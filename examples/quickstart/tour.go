@@ -170,7 +170,7 @@ func sampleTour(t *tour) error {
 		}
 	}
 	t.say("\nURLs to try: %s", strings.Join([]string{
-		t.url + "/hello?go-get=1", t.url + "/go/hello/" + domain + "/hello/@v/list", t.url + "/go/hello/" + domain + "/hello/@latest",
+		t.url + "/", t.url + "/hello", t.url + "/hello?go-get=1", t.url + "/go/hello/" + domain + "/hello/@v/list", t.url + "/go/hello/" + domain + "/hello/@latest",
 	}, "\n             "))
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,12 @@ func (g *Go) writeFile(name, content string) {
 	if err = errors.Join(err, os.WriteFile(name, []byte(content), 0o666)); err != nil {
 		g.tb.Fatalf("gocmd: %v", err)
 	}
+}
+
+// SetRoot makes g the go command of the Go installation whose GOROOT is dir.
+func (g *Go) SetRoot(dir string) {
+	g.Command = filepath.Join(dir, "bin", "go")
+	g.Setenv("GOROOT", dir) // go test says that it is its own
 }
 
 // Write writes a file of the main module, name being slash-separated.
@@ -196,16 +203,28 @@ func (g *Go) Download(query string) Download {
 }
 
 // TryDownload downloads MODULE@QUERY; the go command's error is in the result.
-func (g *Go) TryDownload(query string) (d Download) {
+func (g *Go) TryDownload(query string) Download {
 	g.tb.Helper()
-	stdout, stderr, err := g.Try("mod", "download", "-json", query)
-	if jsonErr := json.Unmarshal([]byte(stdout), &d); jsonErr != nil {
-		g.tb.Fatalf("gocmd: download %s: %v, %v\n%s%s", query, err, jsonErr, stdout, stderr)
+	return g.DownloadAll(query)[0]
+}
+
+// DownloadAll downloads each MODULE@QUERY, in one run of the go command. The results are in the same order, with the go
+// command's errors.
+func (g *Go) DownloadAll(queries ...string) []Download {
+	g.tb.Helper()
+	stdout, stderr, err := g.Try(append([]string{"mod", "download", "-json"}, queries...)...)
+	d := json.NewDecoder(strings.NewReader(stdout))
+	downloads := make([]Download, len(queries))
+	for i := range downloads {
+		if jsonErr := d.Decode(&downloads[i]); jsonErr != nil {
+			g.tb.Fatalf("gocmd: download %s: %v, %v\n%s%s", strings.Join(queries, " "), err, jsonErr, stdout, stderr)
+		}
 	}
-	if err != nil && d.Error == "" {
-		d.Error = fmt.Sprintf("%v: %s", err, stderr)
+	failed := func(d Download) bool { return d.Error != "" }
+	if err != nil && !slices.ContainsFunc(downloads, failed) {
+		downloads[0].Error = fmt.Sprintf("%v: %s", err, stderr)
 	}
-	return d
+	return downloads
 }
 
 // Versions returns the versions of a module that go list -m -versions prints: no retracted ones.

@@ -77,6 +77,10 @@ func TestDirect(t *testing.T) {
 	if d := g.Download("github.com/o/r/sub@latest"); d.Version != "v0.1.0" || d.Origin.Subdir != "sub" {
 		t.Errorf("subdirectory: %+v", d)
 	}
+	all := g.DownloadAll("github.com/o/r@v9.9.9", "github.com/o/r/sub@v0.1.0", "github.com/o/r@v1.1.0")
+	if all[0].Error == "" || all[1].Path != "github.com/o/r/sub" || all[1].Sum == "" || all[2].Version != "v1.1.0" || all[2].Sum == "" {
+		t.Errorf("three at once: %+v", all)
+	}
 	if d := g.TryDownload("github.com/o/r@v9.9.9"); !strings.Contains(d.Error, "unknown revision") {
 		t.Errorf("missing version: %q", d.Error)
 	}
@@ -97,6 +101,18 @@ func TestGet(t *testing.T) {
 	g.Run("vet", "./...")
 	if got := g.Run("list", "-m", "-f", "{{.Version}}", "github.com/o/r"); got != "v1.0.0\n" {
 		t.Errorf("version %q", got)
+	}
+}
+
+func TestSetRoot(t *testing.T) {
+	t.Parallel()
+	g := gocmd.New(t)
+	want := g.Run("env", "GOROOT", "GOVERSION")
+	root, _, _ := strings.Cut(want, "\n")
+	g.Setenv("GOROOT", t.TempDir())
+	g.SetRoot(root)
+	if got := g.Run("env", "GOROOT", "GOVERSION"); got != want || g.Command == "go" {
+		t.Errorf("%s says %q, want %q", g.Command, got, want)
 	}
 }
 

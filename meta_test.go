@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,26 +100,38 @@ func metaMatch(contents []string, importPath string) (string, error) {
 	return match, nil
 }
 
+// metaPage asks the server at base, which plays all hosts, for the page of importPath. There may be tags in a page of any
+// status.
+func metaPage(base, importPath string) (page []byte, status string, err error) {
+	host, path, _ := strings.Cut(importPath, "/")
+	if !strings.Contains(host, ".") {
+		return nil, "", errors.New("import path does not begin with hostname")
+	}
+	req, err := http.NewRequest("GET", base+"/"+path+"?go-get=1", nil)
+	if err != nil {
+		return nil, "", err
+	}
+	req.Host = host
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer res.Body.Close()
+	page, err = io.ReadAll(res.Body)
+	return page, res.Status, err
+}
+
 // metaLookup asks the server at base where the code of importPath lives, with all of the steps of
 // repoRootForImportDynamic in cmd/go/internal/vcs/vcs.go. It returns the tag.
 func metaLookup(base, importPath string) (string, error) {
-	match := func(page string) (string, error) {
-		host, path, _ := strings.Cut(page, "/")
-		if !strings.Contains(host, ".") {
-			return "", errors.New("import path does not begin with hostname")
-		}
-		res, err := http.Get(base + "/" + path + "?go-get=1")
+	match := func(path string) (string, error) {
+		page, status, err := metaPage(base, path)
 		if err != nil {
 			return "", err
 		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			return "", err
-		}
-		contents, err := metaTags(body, "go-import")
-		if len(contents) == 0 && res.StatusCode != http.StatusOK {
-			return "", errors.New(res.Status)
+		contents, err := metaTags(page, "go-import")
+		if len(contents) == 0 && status != "200 OK" {
+			return "", errors.New(status)
 		}
 		if err != nil {
 			return "", err
@@ -139,6 +154,9 @@ func metaLookup(base, importPath string) (string, error) {
 	}
 	if u, err := url.Parse(f[2]); err != nil || u.Scheme == "" || u.Scheme == "file" {
 		return "", fmt.Errorf("invalid repo root %q", f[2])
+	}
+	if !slices.Contains([]string{"mod", "git", "hg", "svn", "bzr", "fossil"}, f[1]) {
+		return "", fmt.Errorf("unknown vcs %q", f[1])
 	}
 	return tag, nil
 }
@@ -505,6 +523,94 @@ func TestMetaWildcard(t *testing.T) {
 	if got, err := metaTags(body, "go-import"); err != nil || !cmp.Equal(got, []string{git("go/lib/a", "mono libs/a")}) {
 		t.Errorf("without a proxy: %q", got)
 	}
+}
+
+// TestMetaAgree has sites whose prefixes overlap, and looks at every import as the go command does: it refuses what a
+// page says of a prefix if the prefix's own page says something else.
+func TestMetaAgree(t *testing.T) {
+	const gh = "https://github.com/acme/"
+	paths := map[string]vanity.Import{
+		"*":               {Repo: gh + "*", Display: "https://h/* https://h/*{/dir} _"},
+		"tool":            {Repo: gh + "tool", Proxy: "/p", Tags: "v*"},
+		"tool/v2":         {Repo: gh + "tool2", Directory: "go", Tags: "go/v*"},
+		"/tool/*/":        {Repo: gh + "mono", Directory: "tools/*", Tags: "tools/*/v*"},
+		"tool/sub":        {Repo: "https://hg.acme.dev/sub", VCS: "hg"},
+		"tool/sub/deep/":  {Repo: gh + "deep", VCS: "mod"},
+		"tool/sub/deep/*": {Repo: gh + "deep-*", VCS: "svn"},
+		"x/sub/*":         {Repo: gh + "x", Directory: "*"},
+		"sub":             {Repo: gh + "sub", Directory: "sub"},
+	}
+	rooted := maps.Clone(paths)
+	rooted["/"] = vanity.Import{Repo: gh + "root"}
+	for _, site := range []vanity.Site{
+		{Host: "acme.dev", Paths: paths},
+		{Host: "acme.dev", Paths: rooted, Proxy: "/-", Hosts: []string{"b.test", "go.acme.dev"}},
+		{Host: "acme.dev/tool/", Paths: rooted, Hosts: []string{"tool.test"}},
+		{Host: "acme.dev/go", Paths: paths, Proxy: "https://proxy.acme.dev"},
+	} {
+		server := httptest.NewServer(vanity.Meta(site))
+		_, below, _ := strings.Cut(site.Host, "/")
+		for _, host := range append([]string{"acme.dev"}, site.Hosts...) {
+			var prefixes []string
+			for key := range site.Paths {
+				prefixes = append(prefixes, path.Join(host, below, key))
+			}
+			for _, prefix := range prefixes {
+				for _, elem := range []string{"a", "sub"} {
+					metaAgree(t, server.URL, prefixes, strings.ReplaceAll(prefix, "*", elem))
+				}
+			}
+		}
+		server.Close()
+	}
+}
+
+// metaAgree checks the lookups of a prefix and of paths below it, some of which belong to other prefixes.
+func metaAgree(t *testing.T, base string, prefixes []string, prefix string) {
+	t.Helper()
+	for _, sub := range []string{"", "/v2", "/sub/deep/er", "/subs"} {
+		tag, err := metaLookup(base, prefix+sub)
+		if err != nil {
+			t.Errorf("%s: %v", prefix+sub, err)
+			continue
+		}
+		own, _, _ := strings.Cut(tag, " ")
+		if want := metaLongest(prefixes, prefix+sub); own != want {
+			t.Errorf("%s has the prefix %s, want %s", prefix+sub, own, want)
+		}
+		if diff := cmp.Diff(metaPageTags(t, base, own), metaPageTags(t, base, prefix+sub)); diff != "" {
+			t.Errorf("%s (-tags of its prefix +tags):\n%s", prefix+sub, diff)
+		}
+	}
+}
+
+// metaLongest finds the longest of prefixes, some with wildcards, that importPath is at or below.
+func metaLongest(prefixes []string, importPath string) string {
+	for p := importPath; p != "."; p = path.Dir(p) {
+		for _, prefix := range prefixes {
+			if ok, err := path.Match(prefix, p); err == nil && ok && (p == prefix || path.Base(p) != "v2") {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+// metaPageTags returns all tags of a page.
+func metaPageTags(t *testing.T, base, importPath string) (contents []string) {
+	t.Helper()
+	page, status, err := metaPage(base, importPath)
+	if err != nil || status != "200 OK" {
+		t.Errorf("page of %s: %s, %v", importPath, status, err)
+	}
+	for _, name := range []string{"go-import", "go-source"} {
+		c, err := metaTags(page, name)
+		if err != nil {
+			t.Errorf("page of %s: %v", importPath, err)
+		}
+		contents = append(contents, c...)
+	}
+	return contents
 }
 
 // FuzzMetaWildcard asserts that what a path has at a wildcard's place changes nothing else of a URL.

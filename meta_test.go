@@ -781,18 +781,18 @@ func TestMetaBrowse(t *testing.T) {
 
 func TestMetaEscaping(t *testing.T) {
 	hostile := []string{
-		`https://github.com/"><script>alert(1)</script>`,
-		`https://github.com/'/onload='x'`,
-		`https://github.com/a</head><body>`,
-		`https://github.com/a?x=1&amp;y=2&lt;&quot;#<!--`,
-		`https://github.com/c++/{{.}}/é/世界`,
-		`https://github.com/url=javascript:alert(1)`,
-		"https://github.com/`${x}`]]>",
+		`https://g.dev/"><script>alert(1)</script>`,
+		`https://g.dev/'/onload='x'`,
+		`https://g.dev/a</head><body>`,
+		`https://g.dev/a?x=1&amp;y=2&lt;&quot;#<!--`,
+		`https://g.dev/c++/{{.}}/é/世界`,
+		`https://g.dev/url=javascript:alert(1)`,
+		"https://g.dev/`${x}`]]>",
 	}
 	for _, evil := range hostile {
 		t.Run(evil, func(t *testing.T) {
 			display := evil + " " + evil + "{/dir} " + evil + "{/dir}/{file}#L{line}"
-			h := vanity.Meta(metaSite("acme.dev", vanity.Import{Repo: evil, Display: display}))
+			h := vanity.Meta(metaSite("acme.dev", vanity.Import{VCS: "git", Repo: evil, Display: display}))
 			_, body := metaGet(t, h, "GET", "/tool/sub?go-get=1")
 			imports, err := metaTags(body, "go-import")
 			if err != nil {
@@ -1117,14 +1117,14 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: "ssh://git@github.com/acme/tool", Proxy: "/go"}),
 			`paths["tool"]: can't be served at "/go": URL "ssh://git@github.com/acme/tool": git is spoken over https here: write "https://github.com/acme/tool"`},
 		{with(vanity.Import{Repo: gh + "/tree/main", Proxy: "http://Acme.Dev:8080/go"}),
-			`paths["tool"]: can't be served at "http://Acme.Dev:8080/go": URL "` + gh + `/tree/main": want https://github.com/OWNER/REPO: a directory goes into Directory`},
+			`paths["tool"].repo: "` + gh + `/tree/main" is no repository: want https://github.com/OWNER/REPO, and a directory in directory`},
 		{with(vanity.Import{Repo: "ssh://git@github.com/acme/tool", Proxy: "https://proxy.acme.dev/go"}), ""},
 		{with(vanity.Import{Repo: "ssh://hg@acme.dev/tool", VCS: "hg", Proxy: "/go"}), ""},
 		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"c++": {Repo: gh, Tags: "*"}, "c--": {Repo: gh}, "x/v1": {Repo: gh, Tags: "*"}}},
 			`paths["c++"]: can't be served at "/go": Module "acme.dev/c++": invalid char '+': want the module path as in go.mod` + "\nvanity: site: " +
 				`paths["x/v1"]: can't be served at "/go": Module "acme.dev/x/v1": invalid version: want the module path as in go.mod`},
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/x/*", Proxy: "/go"}),
-			`paths["*"]: can't be served at "/go": URL "https://github.com/acme/x/NAME": want https://github.com/OWNER/REPO: a directory goes into Directory`},
+			`paths["*"].repo: "https://github.com/acme/x/NAME" is no repository: want https://github.com/OWNER/REPO, and a directory in directory`},
 
 		{with(vanity.Import{Proxy: "go"}), `paths["tool"].proxy: ` + noURL + "https, http"},
 		{with(vanity.Import{Proxy: "proxy.acme.dev/go"}), `paths["tool"].proxy: ` + noURL + "https, http"},
@@ -1160,6 +1160,18 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: gh, Directory: "go", Tags: "v*"}), `paths["tool"].tags: "v*": the go command would look for "go/v*" there: set proxy to a GOPROXY that knows the tags`},
 		{with(vanity.Import{Repo: gh, Tags: "go/v*"}), `paths["tool"].tags: "go/v*": the go command would look for "v*" there: set proxy to a GOPROXY that knows the tags`},
 
+		{with(vanity.Import{Repo: "https://github.com/acme/*"}), `paths["tool"].repo: "https://github.com/acme/*" has a "*", but the key ends in none that it could stand for`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://h/*"}), `paths["tool"].redirect: "https://h/*" has a "*", but the key ends in none that it could stand for`},
+		{with(vanity.Import{Repo: gh, Redirect: "/docs"}), `paths["tool"].redirect: is not an absolute URL: scheme://host/path, the scheme one of https, http`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://{path}/"}), `paths["tool"].redirect: has {path} in its host`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://h/{module}"}), `paths["tool"].redirect: has a placeholder other than {path}`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://acme.dev/tool/docs"}), `paths["tool"].redirect: "https://acme.dev/tool/docs" is a page of this import itself: a browser would go round in circles`},
+		{with(vanity.Import{Repo: gh, Description: "two\nlines"}), `paths["tool"].description: has a control character: remove it`},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "x-*", Display: "https://github.com/acme/tool _ _"}), `paths["tool"].display: names github.com, where pkg.go.dev would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty`},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} https://h/{file}"}), `paths["tool"].display: has {commit} in one of directory and file: want it in both`},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} https://h/{commit}"}), `paths["tool"].display: has no {file} in its third field`},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://{commit}/x https://h/{commit}/{file}"}), `paths["tool"].display: is a template with {commit}, but "https://{commit}/x" is not an absolute URL: scheme://host/path, the scheme one of https, http`},
+		{with(vanity.Import{Repo: "ssh://git@h/r", VCS: "git", Display: "gitea"}), `paths["tool"].display: is a word for a git host, which repo, with https or http, must name`},
 		{with(vanity.Import{Repo: gh, Display: "https://h _"}), `paths["tool"].display: has 2 fields, not 3 (home, directory, file)`},
 		{with(vanity.Import{Repo: gh, Display: "acme.dev/tool https://h _ _"}), `paths["tool"].display: has 4 fields, not 3 (home, directory, file)`},
 		{with(vanity.Import{Repo: gh, Display: " "}), `paths["tool"].display: has 0 fields, not 3 (home, directory, file)`},

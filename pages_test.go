@@ -178,6 +178,30 @@ func TestMetaRedirect(t *testing.T) {
 	}
 }
 
+// Who clones an import prefix gets the repository.
+func TestMetaClone(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, siteRoot)
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/Root": repo})
+	site := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{
+		"tool": {Repo: server.URL + "/acme/Root", VCS: "git"}, "hg": {Repo: server.URL + "/acme/Root", VCS: "hg"}, "mod": {Proxy: server.URL},
+	}}
+	meta := httptest.NewServer(vanity.Meta(site))
+	defer meta.Close()
+	repo.Git("clone", "--quiet", meta.URL+"/tool", "clone")
+	if got, want := repo.Git("-C", "clone", "rev-parse", "HEAD"), repo.Git("rev-parse", "HEAD"); got != want {
+		t.Errorf("the clone is at %s, want %s", got, want)
+	}
+	for path, want := range map[string]int{
+		"/tool/info/refs?service=git-upload-pack": 302, "/tool/info/refs?service=git-receive-pack": 200, "/tool/info/refs": 200,
+		"/tool/sub/info/refs?service=git-upload-pack": 200, "/hg/info/refs?service=git-upload-pack": 200, "/mod/info/refs?service=git-upload-pack": 200,
+	} {
+		if res, _ := metaGet(t, vanity.Meta(site), "GET", path); res.StatusCode != want {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}
+
 func TestMetaWithoutPages(t *testing.T) {
 	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "next ", r.Method) })
 	for _, tt := range []struct {

@@ -187,8 +187,8 @@ type Site struct {
 	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
 	// longer prefix does. No two keys may come to the same prefix.
 	//
-	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. In the import,
-	// "*" stands for the element in Repo, where it may be once, in the path, and in Directory, Display, Redirect and
+	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. (YAML wants such
+	// keys in quotes.) In the import, "*" stands for the element in Repo, where it may be once, in the path, and in Directory, Display, Redirect and
 	// Description; in Tags too, if there is another "*" behind it for the version. It must be in Repo or in Directory.
 	//
 	//	"*":      {Repo: "https://github.com/acme/*"}
@@ -302,7 +302,8 @@ func ParseSite(data []byte) (Site, error) {
 // Where the tags of versions are none that the go command knows, pkg.go.dev doesn't know them either, and can't link to the
 // source by itself. There the go-source tag leads it to PREFIX/-/src/VERSION/FILE and PREFIX/-/tree/VERSION/DIRECTORY
 // below the import prefix, which Meta redirects to the right tag and directory at the git host. They are there for all
-// imports whose kind of git host is known: see Import.Display.
+// imports whose kind of git host is known: see Import.Display. And "git clone https://PREFIX" gets the repository: what it asks
+// for first is redirected there.
 //
 // What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
 // list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
@@ -337,6 +338,9 @@ func Meta(site Site, opts ...Option) http.Handler {
 	slices.Sort(m.sorted)
 	return m
 }
+
+// clone is what git asks for first, below the URL of a repository; it follows to where that is.
+const clone = "/info/refs?service=git-upload-pack"
 
 const (
 	defaultCacheMaxAge = 24 * 60 * 60    // seconds, as in govanityurls
@@ -387,8 +391,11 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 		return func() reply.Reply { return m.goGet(page) }, valid
 	}
 	if found {
-		if below := importPath[len(page.Prefix):]; strings.HasPrefix(below+"/", "/-/") {
+		switch below := importPath[len(page.Prefix):]; {
+		case strings.HasPrefix(below+"/", "/-/"):
 			return m.findSource(page, below)
+		case below+"?"+r.URL.RawQuery == clone && page.Clone != "":
+			return func() reply.Reply { return m.redirect(page.Clone + clone) }, true
 		}
 	}
 	switch {
@@ -756,6 +763,8 @@ func (s Site) importFaults(d discovery.Site, key, path string) (faults check.Fau
 	if parent, ok := discovery.CutWildcard(path); ok {
 		match.Path, match.Elem = parent+discovery.Sample, discovery.Sample
 		inside = discovery.Import(s.Paths[key]).CheckWildcard()
+	} else {
+		inside = discovery.Import(s.Paths[key]).CheckPlain()
 	}
 	if len(key) > maxField {
 		faults.Add("", fmt.Sprintf("has %d bytes: want %d at most", len(key), maxField))

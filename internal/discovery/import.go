@@ -71,6 +71,9 @@ func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	p.GoSource = source.tag(prefix, conventional)
 	if vcs != "mod" && repo != nil && (repo.Scheme == "https" || repo.Scheme == "http") {
 		p.Browse = im.Repo
+		if im.isGit() && !strings.ContainsAny(im.Repo, "?#") {
+			p.Clone = strings.TrimSuffix(im.Repo, "/")
+		}
 	}
 	return p, nil
 }
@@ -122,10 +125,22 @@ func (im Import) checkRepo() (*url.URL, error) {
 	if err == nil && im.VCS == "mod" {
 		err = checkProxyURL(u, im.Repo)
 	}
+	if err == nil && im.isGit() && strings.EqualFold(u.Host, "github.com") {
+		err = checkGitHub(u, im.Repo)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return u, nil
+}
+
+// checkGitHub returns what is wrong with u, parsed from raw, as a repository at github.com: no other path can be cloned.
+func checkGitHub(u *url.URL, raw string) error {
+	path := strings.Trim(u.Path, "/")
+	if owner, repo, ok := strings.Cut(path, "/"); !ok || owner == "" || strings.Contains(repo, "/") || strings.ContainsAny(raw, "?#") {
+		return fmt.Errorf("%s is no repository: want https://github.com/OWNER/REPO, and a directory in directory", check.Quote(check.Redact(raw)))
+	}
+	return nil
 }
 
 // vcs returns the VCS of repo, which is nil if there is none. It is an error if it can't be told and is needed.

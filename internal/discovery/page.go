@@ -12,6 +12,7 @@ type Page struct {
 	GoImports   []string // contents of the go-import tags
 	GoSource    string   // content of the go-source tag; empty for none
 	Browse      string   // URL of the repository, if a browser can follow it; else empty
+	Clone       string   // URL of a git repository for whoever clones the import prefix; empty for none
 	Source      Source   // where a browser finds files
 	Redirect    string   // where browsers are sent instead of a page: see [FillRedirect]; empty for nowhere
 	Description string

@@ -123,9 +123,6 @@ func (s Source) useTemplates(fields []string) (Source, error) {
 		if _, err := parsePublicURL(raw, vcsSchemes["mod"]); err != nil {
 			return s, fmt.Errorf("is a template with {commit}, but %s %w", check.Quote(raw), err)
 		}
-		if host, _, _ := strings.Cut(strings.SplitN(raw, "/", 4)[2], "?"); strings.Contains(host, "{") {
-			return s, fmt.Errorf("has a placeholder in the host of %s", check.Quote(raw))
-		}
 	}
 	if !strings.Contains(fields[1], "{commit}") || !strings.Contains(fields[2], "{commit}") {
 		return s, errors.New("has {commit} in one of directory and file: want it in both")

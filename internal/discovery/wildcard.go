@@ -67,3 +67,13 @@ func (im Import) CheckWildcard() (faults check.Faults) {
 	}
 	return faults
 }
+
+// CheckPlain returns what is wrong with im, as the import of a key without a wildcard, besides what is wrong with it anyway.
+func (im Import) CheckPlain() (faults check.Faults) {
+	for _, field := range [...]struct{ key, value string }{{"repo", im.Repo}, {"directory", im.Directory}, {"redirect", im.Redirect}} {
+		if strings.Contains(field.value, "*") {
+			faults.Add(field.key, check.Quote(field.value)+` has a "*", but the key ends in none that it could stand for`)
+		}
+	}
+	return faults
+}

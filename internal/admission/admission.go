@@ -1,0 +1,105 @@
+// Package admission remembers for a while whom a repository's host lets in.
+package admission
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"io"
+	"maps"
+	"sync"
+	"time"
+
+	"example.com/vanity/internal/flight"
+)
+
+// How long is remembered what a host said. Rights that were taken away last no longer than that; and who guesses makes the host
+// answer no more often.
+const (
+	yesAge = time.Minute
+	noAge  = 10 * time.Second
+)
+
+// most bounds what strangers can make us remember.
+const most = 10_000
+
+// A Gate knows callers by the credentials they send, of which it keeps hashes by a key of its own. It is safe for concurrent
+// use. The zero value is ready.
+type Gate struct {
+	flights flight.Group[struct{}]
+
+	mu       sync.Mutex
+	key      []byte
+	verdicts map[string]verdict
+}
+
+type verdict struct {
+	err   error
+	until time.Time
+}
+
+// Admit returns nil if the host of a repository lets in whoever sends some credentials, and else its refusal. It asks the host,
+// once for all who come with the same at the same time, unless that was done lately. IsNo tells an answer, to be
+// remembered, from a failure.
+func (g *Gate) Admit(ctx context.Context, credentials, repo string, ask func(context.Context) error, isNo func(error) bool) error {
+	name := g.name(credentials, repo)
+	if v, ok := g.known(name); ok {
+		return v.err
+	}
+	_, err := g.flights.Do(ctx, name, func(ctx context.Context) (struct{}, error) {
+		began := time.Now()
+		err := ask(ctx)
+		switch {
+		case err == nil:
+			g.remember(name, verdict{until: began.Add(yesAge)})
+		case isNo(err):
+			g.remember(name, verdict{err, began.Add(noAge)})
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+func (g *Gate) name(credentials, repo string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.key == nil {
+		g.key = make([]byte, 32)
+		rand.Read(g.key)
+	}
+	m := hmac.New(sha256.New, g.key)
+	io.WriteString(m, repo+"\x00"+credentials)
+	return string(m.Sum(nil))
+}
+
+func (g *Gate) known(name string) (verdict, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v, ok := g.verdicts[name]
+	return v, ok && time.Now().Before(v.until)
+}
+
+func (g *Gate) remember(name string, v verdict) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.verdicts == nil {
+		g.verdicts = make(map[string]verdict)
+	}
+	if len(g.verdicts) >= most {
+		g.forget()
+	}
+	g.verdicts[name] = v
+}
+
+// forget makes room for many: what is out of date goes, then anything.
+func (g *Gate) forget() {
+	now := time.Now()
+	maps.DeleteFunc(g.verdicts, func(_ string, v verdict) bool { return now.After(v.until) })
+	for name := range g.verdicts {
+		if len(g.verdicts) <= most*9/10 {
+			return
+		}
+		delete(g.verdicts, name)
+	}
+}

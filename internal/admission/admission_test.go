@@ -1,0 +1,105 @@
+package admission_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/vanity/internal/admission"
+)
+
+var (
+	errNo   = errors.New("no")
+	errDown = errors.New("down")
+)
+
+func isNo(err error) bool { return err == errNo }
+
+func TestAdmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g admission.Gate
+		var asked int
+		answer := map[string]error{"good": nil, "bad": errNo, "unlucky": errDown}
+		admit := func(credentials, repo string, want error, wantAsked int) {
+			t.Helper()
+			asked = 0
+			err := g.Admit(t.Context(), credentials, repo, func(context.Context) error { asked++; return answer[credentials] }, isNo)
+			if err != want || asked != wantAsked {
+				t.Errorf("%s at %s: %v, asked %d times; want %v, %d", credentials, repo, err, asked, want, wantAsked)
+			}
+		}
+		for _, n := range []int{1, 0} {
+			admit("good", "a", nil, n)
+			admit("bad", "a", errNo, n)
+			admit("unlucky", "a", errDown, 1)
+			admit("good", "b", nil, n)
+			admit("good", "", nil, n)
+			admit("", "good", nil, n)
+		}
+		time.Sleep(11 * time.Second)
+		admit("good", "a", nil, 0)
+		answer["bad"], answer["good"] = nil, errNo
+		admit("bad", "a", nil, 1)
+		time.Sleep(50 * time.Second)
+		admit("good", "a", errNo, 1)
+		admit("bad", "a", nil, 0)
+	})
+}
+
+func TestAdmitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g admission.Gate
+		var asked atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				err := g.Admit(t.Context(), fmt.Sprint(i%2), "r", func(context.Context) error {
+					asked.Add(1)
+					time.Sleep(time.Second)
+					return nil
+				}, isNo)
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := asked.Load(); n != 2 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// A host that takes its time does not make an old answer a new one; and who guesses can't fill the memory.
+func TestAdmitBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g admission.Gate
+		admit := func(credentials string, takes time.Duration) (asked bool) {
+			err := g.Admit(t.Context(), credentials, "r", func(context.Context) error { asked = true; time.Sleep(takes); return nil }, isNo)
+			if err != nil {
+				t.Error(err)
+			}
+			return asked
+		}
+		if !admit("slow", 2*time.Minute) || !admit("slow", 0) {
+			t.Error("an answer is older than what it was asked for")
+		}
+		for i := range 25_000 {
+			admit(fmt.Sprint(i), 0)
+		}
+		known := 0
+		for i := range 25_000 {
+			if !admit(fmt.Sprint(i), 0) {
+				known++
+			}
+		}
+		if known > 10_000 {
+			t.Errorf("%d are remembered", known)
+		}
+	})
+}

@@ -60,6 +60,7 @@ type browserReport struct {
 	Requests    []string `json:"requests"`
 	Windows     []string `json:"windows"` // dialogs and popups
 	Text        string   `json:"text"`
+	BrokenWords []string `json:"brokenWords"`
 	Width       int      `json:"width"`
 	ScrollWidth int      `json:"scrollWidth"`
 	Elements    []string `json:"elements"`
@@ -119,6 +120,7 @@ var faultyPages = []struct {
 	{name: "no language", old: ` lang="en"`, want: []string{"html-has-lang"}},
 	{name: "no viewport", old: `name="viewport"`, new: `name="view"`, want: []string{"width"}},
 	{name: "too wide", old: "More", new: strings.Repeat("w", 60), want: []string{"width"}},
+	{name: "broken word", old: "Text", new: `<b>word</b><style>b { display: block; width: 1em; overflow-wrap: anywhere }</style>Text`, want: []string{"word"}},
 	{name: "light alone", old: "(prefers-color-scheme: dark)", new: "(prefers-color-scheme: grey)", want: []string{"scheme"}},
 	{name: "no policy", policy: "none", want: []string{"policy"}},
 	{name: "script", old: "Text", new: "Text<script>pwned = 1</script>", want: []string{"console", "element", "policy", "ran"}},
@@ -427,6 +429,9 @@ func pageFaults(t *testing.T, p browserPage, looks []browserLook, reports []brow
 		}
 		if r.Width != l.Width || r.ScrollWidth > r.Width {
 			faults.add("width", "%s: %d of %d px, scrolling to %d", l.name, r.Width, l.Width, r.ScrollWidth)
+		}
+		if len(r.BrokenWords) > 0 {
+			faults.add("word", "%s: broken: %q", l.name, r.BrokenWords)
 		}
 		if l.Screenshot == "" {
 			continue

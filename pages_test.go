@@ -210,7 +210,7 @@ func TestMetaWithoutPages(t *testing.T) {
 		want map[string]string // what the answer has
 	}{
 		{"with next", []vanity.Option{vanity.WithNext(next)}, map[string]string{
-			"GET /go": "next", "GET /go/net": "next", "GET /go/tool": "<h1>acme.dev/go/tool", "GET /go/tool?go-get=1": "go-import", "POST /go/tool": "next POST",
+			"GET /go": "next", "GET /go/net": "next", "GET /go/tool": "<title>acme.dev/go/tool", "GET /go/tool?go-get=1": "go-import", "POST /go/tool": "next POST",
 			"GET /go/other?go-get=1": "next", "GET /go/net/metrics": "see https://docs", "GET /go/tool/-/tree/v1.0.0": "see https://github.com", "GET /go/tool/-/tree/x": "next",
 		}},
 		{"without pages", []vanity.Option{vanity.WithNext(next), vanity.WithoutPages()}, map[string]string{
@@ -288,7 +288,7 @@ func TestMetaTemplates(t *testing.T) {
 	if got := res.Header.Get("Content-Security-Policy"); got != "default-src 'self'; img-src 'self' https: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'" {
 		t.Errorf("policy %q", got)
 	}
-	if _, body := metaGet(t, h, "GET", "/go"); !bytes.Contains(body, []byte("<h1>acme.dev/go</h1>")) {
+	if _, body := metaGet(t, h, "GET", "/go"); !bytes.Contains(body, []byte("<title>acme.dev/go</title>")) {
 		t.Errorf("the index is not ours:\n%s", body)
 	}
 	if _, body := metaGet(t, h, "GET", "/go/tool?go-get=1"); !bytes.Contains(body, []byte("go-import")) {
@@ -299,7 +299,7 @@ func TestMetaTemplates(t *testing.T) {
 	if _, body := metaGet(t, h, "GET", "/go"); string(body) != "5" {
 		t.Errorf("index %s", body)
 	}
-	if _, body := metaGet(t, h, "GET", "/go/tool"); !bytes.Contains(body, []byte("<h1>acme.dev/go/tool</h1>")) {
+	if _, body := metaGet(t, h, "GET", "/go/tool"); !bytes.Contains(body, []byte("<title>acme.dev/go/tool</title>")) {
 		t.Errorf("the page is not ours:\n%s", body)
 	}
 	for name, bad := range map[string]*template.Template{
@@ -339,7 +339,7 @@ func TestMetaTemplateFails(t *testing.T) {
 // checkPage asserts that a page is made of nothing that its template doesn't have, and returns the texts of its elements.
 func checkPage(t *testing.T, page []byte) (texts map[string][]string) {
 	t.Helper()
-	const elements = " html head meta link style title body main h1 h2 p pre code nav ul li a footer table thead tbody tr th td time details summary "
+	const elements = " html head meta link style title body main h1 h2 p pre code nav ul li a footer table thead tbody tr th td time details summary wbr "
 	const attributes = " lang charset name content rel href class scope datetime aria-label "
 	texts = make(map[string][]string)
 	d := xml.NewDecoder(bytes.NewReader(page))

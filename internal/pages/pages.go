@@ -32,7 +32,8 @@ var (
 // own are our templates. The style stands in them as it is, so that the policy can name it by its hash.
 var own = func() *template.Template {
 	withStyle := strings.NewReplacer("{{template \"head\"}}", "{{template \"head\"}}<style>"+style+"</style>\n")
-	t := template.Must(template.New("parts").Parse(parts))
+	funcs := template.FuncMap{"elements": func(path string) []string { return strings.Split(path, "/") }}
+	t := template.Must(template.New("parts").Funcs(funcs).Parse(parts))
 	template.Must(t.New(Index).Parse(withStyle.Replace(index)))
 	return template.Must(t.New(Module).Parse(withStyle.Replace(module)))
 }()

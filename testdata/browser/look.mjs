@@ -24,6 +24,25 @@ function watch() {
 	});
 }
 
+// brokenWords returns the short words that are torn apart at the end of a line. A heading is a path, which may be parted at
+// its slashes.
+function brokenWords() {
+	const broken = [];
+	const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (nodes.nextNode()) {
+		const { currentNode: node } = nodes;
+		for (const { 0: word, index } of node.data.matchAll(node.parentElement.closest("h1") ? /[^\s/]+/g : /\S+/g)) {
+			const range = document.createRange();
+			range.setStart(node, index);
+			range.setEnd(node, index + word.length);
+			if (/^[!-~]{1,12}$/.test(word) && !word.includes("-") && new Set([...range.getClientRects()].map((r) => r.top)).size > 1) {
+				broken.push(word);
+			}
+		}
+	}
+	return broken;
+}
+
 // facts runs in that world, when the page is there. What a reader can open is opened.
 function facts() {
 	document.querySelectorAll("details").forEach((e) => (e.open = true));
@@ -32,6 +51,7 @@ function facts() {
 		violations: globalThis.violations ?? [],
 		type: document.contentType,
 		text: document.body.innerText,
+		brokenWords: brokenWords(),
 		width: document.documentElement.clientWidth,
 		scrollWidth: document.scrollingElement.scrollWidth,
 		elements: [...new Set(all.map((e) => e.localName))].sort(),
@@ -103,7 +123,7 @@ async function look(browser, l) {
 
 	const { frameTree } = await cdp.send("Page.getFrameTree");
 	const { executionContextId: id } = await cdp.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: world });
-	Object.assign(report, await evaluate(cdp, `(${facts})()`, id));
+	Object.assign(report, await evaluate(cdp, `${brokenWords}; (${facts})()`, id));
 	report.ran = await evaluate(cdp, "typeof pwned != 'undefined'");
 	if (!l.noScript) { // axe waits for timers, which are scripts
 		await evaluate(cdp, axe, id);

@@ -160,7 +160,7 @@ func TestBrowserFaults(t *testing.T) {
 	t.Cleanup(server.Close)
 	var pages []browserPage
 	for i, tt := range faultyPages {
-		pages = append(pages, browserPage{name: tt.name, path: fmt.Sprint("/", i), url: server.URL, shows: []string{"Text & text."}})
+		pages = append(pages, browserPage{name: tt.name, path: fmt.Sprint("/", i), url: server.URL, brief: true, shows: []string{"Text & text."}})
 	}
 	found := lookAtPages(t, modules, pages)
 	for i, tt := range faultyPages {
@@ -301,10 +301,10 @@ func hostilePages(t *testing.T) (http.Handler, []browserPage) {
 			query := "&q=" + url.QueryEscape(text) + "&after=" + url.QueryEscape(text) + "#" + url.PathEscape(text)
 			pages = append(pages,
 				browserPage{name: "hostile module " + key, path: "/" + key + "?a=b" + query, brief: true, shows: []string{"go.acme.test/" + key, im.Description, "v1.0.0"}},
-				browserPage{name: "hostile module for the go command " + key, path: "/" + key + "?go-get=1" + query, brief: true, bare: true, shows: []string{"go.acme.test/" + key}})
+				browserPage{name: "hostile module for the go command " + key, path: "/" + key + "?go-get=1" + query, bare: true, shows: []string{"go.acme.test/" + key}})
 		}
 		pages = append(pages,
-			browserPage{name: fmt.Sprint("hostile path ", i), path: fmt.Sprintf("/m%d/0/%s", i, url.PathEscape(text)), status: http.StatusNotFound, brief: true, bare: true, shows: []string{"404 page not found"}})
+			browserPage{name: fmt.Sprint("hostile path ", i), path: fmt.Sprintf("/m%d/0/%s", i, url.PathEscape(text)), status: http.StatusNotFound, bare: true, shows: []string{"404 page not found"}})
 	}
 	pages = append(pages, browserPage{name: "hostile index", path: "/", shows: hostileTexts})
 	meta := vanity.Meta(site, vanity.WithFreshness(time.Hour))
@@ -345,8 +345,11 @@ func lookAtPages(t *testing.T, modules string, pages []browserPage) []browserFau
 			{name: "no scripts", Width: 1280, Height: 800, NoScript: true},
 			{name: "no policy", Width: 1280, Height: 800, NoPolicy: true},
 		}
-		if p.brief {
-			all = []browserLook{all[0], all[3], all[5]}
+		switch {
+		case p.bare:
+			all = []browserLook{all[0], all[5]}
+		case p.brief:
+			all = []browserLook{all[0], all[3], all[4], all[5]}
 		}
 		for _, l := range all {
 			l.URL = p.url + p.path
@@ -384,7 +387,7 @@ func browse(t *testing.T, modules string, looks []browserLook) (reports []browse
 	if err := os.WriteFile(in, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "testdata/browser/look.mjs", modules, in, out)
 	cmd.Env = gittest.Environ("HOME=" + tmp)

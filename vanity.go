@@ -188,8 +188,9 @@ type Site struct {
 	// longer prefix does. No two keys may come to the same prefix.
 	//
 	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. (YAML wants such
-	// keys in quotes.) In the import, "*" stands for the element in Repo, where it may be once, in the path, and in Directory, Display, Redirect and
-	// Description; in Tags too, if there is another "*" behind it for the version. It must be in Repo or in Directory.
+	// keys in quotes.) In the import, "*" stands for the element in Repo, where it may be once, in the path, and in
+	// Directory, Display, Redirect and Description, but in no host; in Tags too, if there is another "*" behind it for the
+	// version. It must be in Repo or in Directory.
 	//
 	//	"*":      {Repo: "https://github.com/acme/*"}
 	//	"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"}

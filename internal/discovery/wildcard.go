@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -53,17 +54,21 @@ func (im Import) Expand(elem string) Import {
 // CheckWildcard returns what is wrong with im, as the import of a wildcard, besides what is wrong with it once it is
 // expanded.
 func (im Import) CheckWildcard() (faults check.Faults) {
-	before, _, _ := strings.Cut(im.Repo, "*")
-	_, rest, _ := strings.Cut(before, "://")
 	switch n := strings.Count(im.Repo, "*"); {
 	case im.Repo == "":
 		faults.Add("repo", "missing: a wildcard needs one")
 	case n > 1:
 		faults.Add("repo", fmt.Sprintf(`has %d "*": want one, which stands for the path element`, n))
-	case n == 1 && (!strings.Contains(rest, "/") || strings.ContainsAny(rest, "?#")):
+	case n == 1 && (starsHost(im.Repo) || strings.ContainsAny(im.Repo[:strings.IndexByte(im.Repo, '*')], "?#")):
 		faults.Add("repo", `has its "*" outside of the path`)
 	case n == 0 && !strings.Contains(im.Directory, "*"):
 		faults.Add("repo", `has no "*" to stand for the path element, nor has directory: every path would be the same module`)
+	}
+	if slices.ContainsFunc(strings.Fields(im.Display), starsHost) {
+		faults.Add("display", `has a "*" in a host`)
+	}
+	if starsHost(im.Redirect) {
+		faults.Add("redirect", `has a "*" in its host`)
 	}
 	return faults
 }
@@ -76,4 +81,12 @@ func (im Import) CheckPlain() (faults check.Faults) {
 		}
 	}
 	return faults
+}
+
+// starsHost reports whether a URL has a "*" before its path: who asks for a path must not say which host a browser is led
+// to.
+func starsHost(raw string) bool {
+	before, _, ok := strings.Cut(raw, "*")
+	_, host, _ := strings.Cut(before, "://")
+	return ok && !strings.ContainsAny(host, "/?#")
 }

@@ -1006,6 +1006,7 @@ func TestSiteValidate(t *testing.T) {
 		missing    = "missing, and so is proxy: one of the two must say where the code is"
 		secret     = "has credentials, and everyone would see them"
 		noStar     = `has no "*" to stand for the path element, nor has directory: every path would be the same module`
+		circles    = " is a page of this import itself: a browser would go round in circles"
 	)
 	tests := []struct {
 		site vanity.Site
@@ -1181,6 +1182,29 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: gh, Display: " "}), `paths["tool"].display: has 0 fields, not 3 (home, directory, file)`},
 		{with(vanity.Import{Repo: gh, Display: "a b c\x00"}), `paths["tool"].display: has a control character, or is no UTF-8`},
 		{with(vanity.Import{Repo: gh, Display: "a b c\uffff"}), `paths["tool"].display: has a control character, or is no UTF-8`},
+		{with(vanity.Import{Repo: "ssh://git@h/r", VCS: "git", Display: "gitea"}), `paths["tool"].display: is a word for a git host, which repo, with https or http, must name`},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} _"}), `paths["tool"].display: is a template with {commit}, but "_" ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://{dir}/{commit} https://h/{commit}/{file}"}), `paths["tool"].display: is a template with {commit}, but "https://{dir}/{commit}" ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/ https://h/{commit}/{file}"}), `paths["tool"].display: has {commit} in one of directory and file: want it in both`},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} https://h/{commit}"}), `paths["tool"].display: has no {file} in its third field`},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "_ https://github.com/acme/tool _"}), `paths["tool"].display: names github.com, where pkg.go.dev ` +
+			"would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty"},
+
+		{with(vanity.Import{Repo: gh, Redirect: "pkg.go.dev/{path}"}), `paths["tool"].redirect: ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Redirect: "/docs/{path}"}), `paths["tool"].redirect: ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Redirect: "https:{path}"}), `paths["tool"].redirect: has no host`},
+		{with(vanity.Import{Repo: gh, Redirect: "javascript://h/{path}"}), `paths["tool"].redirect: the scheme "javascript" is none of https, http`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://{path}"}), `paths["tool"].redirect: has {path} in its host`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://docs.{path}/{path}"}), `paths["tool"].redirect: has {path} in its host`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://h/{path}/{version}"}), `paths["tool"].redirect: has a placeholder other than {path}`},
+		{with(vanity.Import{Repo: gh, Redirect: "https://u:hunter2@h/{path}"}), `paths["tool"].redirect: ` + secret},
+		{with(vanity.Import{Repo: gh, Redirect: "https://acme.dev/toolbox"}), ""},
+		{with(vanity.Import{Repo: gh, Redirect: "https://acme.dev/tool/doc"}), `paths["tool"].redirect: "https://acme.dev/tool/doc"` + circles},
+		{with(vanity.Import{Repo: gh, Redirect: "http://Acme.dev.:80/x/..//%74ool"}), `paths["tool"].redirect: "http://Acme.dev.:80/x/..//%74ool"` + circles},
+		{vanity.Site{Host: "acme.dev", Redirect: "https://acme.dev/docs", Paths: map[string]vanity.Import{"": {Repo: gh}, "tool": {Repo: gh}}},
+			`paths[""].redirect: "https://acme.dev/docs"` + circles},
+		{vanity.Site{Host: "acme.dev", Redirect: "pkg.go.dev", Paths: map[string]vanity.Import{"tool": {Repo: gh}, "x": {Repo: gh, Redirect: "https://h/"}}}, `redirect: ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Description: "one\ntwo"}), `paths["tool"].description: has a control character: remove it`},
 	}
 	for _, tt := range tests {
 		got := ""

@@ -3,6 +3,7 @@ package discovery
 import (
 	"fmt"
 	"net/url"
+	"path"
 	"strings"
 
 	"example.com/vanity/internal/check"
@@ -27,9 +28,9 @@ func (s Site) redirect(im Import, prefix string) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", err
-	case s.isOwn(u.Hostname()):
-		_, path, _ := strings.Cut(prefix, "/")
-		if path == "" || strings.HasPrefix(strings.Trim(u.Path, "/")+"/", path+"/") {
+	case s.isOwn(strings.TrimSuffix(u.Hostname(), ".")):
+		_, below, _ := strings.Cut(prefix, "/")
+		if below == "" || strings.HasPrefix(path.Clean("/"+u.Path)+"/", "/"+below+"/") {
 			return "", fmt.Errorf("%s is a page of this import itself: a browser would go round in circles", check.Quote(raw))
 		}
 	}
@@ -39,7 +40,7 @@ func (s Site) redirect(im Import, prefix string) (string, error) {
 // parseRedirect parses a URL to redirect to, as it is for an import path.
 func parseRedirect(raw, importPath string) (*url.URL, error) {
 	before, _, ok := strings.Cut(raw, pathPlaceholder)
-	if _, host, _ := strings.Cut(before, "://"); ok && !strings.ContainsAny(host, "/?#") {
+	if _, host, isURL := strings.Cut(before, "://"); ok && isURL && !strings.ContainsAny(host, "/?#") {
 		return nil, fmt.Errorf("has %s in its host", pathPlaceholder)
 	}
 	filled := FillRedirect(raw, importPath)

@@ -117,7 +117,8 @@ func (s *Source) use(repo *url.URL, kind string) {
 	s.file = s.home + s.forge.file + s.forge.line
 }
 
-// useTemplates takes the owner's: from them URLs are made that browsers are led to.
+// useTemplates takes the owner's: from them URLs are made that browsers are led to. None can have a placeholder in its host,
+// as no host has braces.
 func (s Source) useTemplates(fields []string) (Source, error) {
 	for _, raw := range fields {
 		if _, err := parsePublicURL(raw, vcsSchemes["mod"]); err != nil {

@@ -35,9 +35,9 @@ type forge struct {
 var forges = map[string]*forge{
 	"github":    {dir: "/tree/{commit}{/dir}", file: "/blob/{commit}{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
 	"gitlab":    {dir: "/-/tree/{commit}{/dir}", file: "/-/blob/{commit}{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
-	"gitea":     {dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#L{line}", branch: "branch/main", tag: "tag/", commit: "commit/"},
+	"gitea":     {dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#L{line}", branch: "branch/HEAD", tag: "tag/", commit: "commit/"},
 	"bitbucket": {dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#lines-{line}", branch: "HEAD"},
-	"sourcehut": {dir: "/tree/{commit}/item{/dir}", file: "/tree/{commit}/item{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
+	"sourcehut": {dir: "/tree/{commit}{/dir}", file: "/tree/{commit}/item{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
 }
 
 // forgeOf tells the kind of a git host by its name, as far as pkg.go.dev does (pkgsite, internal/source).

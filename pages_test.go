@@ -439,6 +439,7 @@ func TestMetaVersions(t *testing.T) {
 		"libs/*":  {Repo: mono, VCS: "git", Directory: "libs/*", Tags: "libs/*/v*"},
 		"none":    {Repo: mono, VCS: "git", Tags: "none-*"},
 		"absent":  {Repo: server.URL + "/acme/absent", VCS: "git", Tags: "*"},
+		"unsure":  {Repo: mono, VCS: "git", Directory: "libs/log"},
 		"foreign": {Repo: mono, VCS: "git", Tags: "*", Proxy: "https://proxy.test"},
 	}}
 	store := vanity.WithStore(&mapStore{})
@@ -462,6 +463,7 @@ func TestMetaVersions(t *testing.T) {
 		{"/x/libs/log", "go.acme.test/x/libs/log", []string{row("v0.3.0", "libs/log/v0.3.0"), row("v0.1.0", "libs/log/v0.1.0")}, "<h2>Versions</h2>"},
 		{"/x/none", "", nil, "There are no versions yet."},
 		{"/x/absent", "", nil, "There are no versions yet."},
+		{"/x/unsure", "", nil, "The versions can&#39;t be listed at the moment."},
 		{"/x/foreign", "", nil, "https://pkg.go.dev/go.acme.test/x/foreign"},
 	} {
 		res, body := metaGet(t, h, "GET", tt.path)
@@ -476,8 +478,11 @@ func TestMetaVersions(t *testing.T) {
 			t.Errorf("%s: versions (-want +got):\n%s\nwant %q in\n%s", tt.path, diff, tt.has, body)
 		}
 		want := "public, max-age=60"
-		if tt.path == "/x/foreign" {
+		switch tt.path {
+		case "/x/foreign":
 			want = "public, max-age=86400"
+		case "/x/unsure":
+			want = "no-cache"
 		}
 		if got := res.Header.Get("Cache-Control"); got != want {
 			t.Errorf("%s: Cache-Control %q, want %q", tt.path, got, want)

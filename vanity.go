@@ -614,11 +614,13 @@ func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source disc
 
 const noVersions = "There are no versions yet."
 
-// withoutVersions says why a page has none, and for how long that holds.
+// withoutVersions says why a page has none, and for how long that holds. What the owner must mend says nothing of whether
+// there are versions.
 func (m *metaHandler) withoutVersions(r *http.Request, p *Page, err error) (fresh time.Duration) {
 	var host *git.Error
+	var absent *modrepo.Error
 	isMissing := errors.As(err, &host) && (host.Kind == git.NoRepository || host.Kind == git.Denied)
-	if isMissing || modrepo.IsAbsent(err) {
+	if isMissing || errors.As(err, &absent) && !absent.Owner {
 		p.Notice = noVersions
 		return min(m.freshness, briefly)
 	}

@@ -474,7 +474,7 @@ type Page struct {
 
 	Modules []Page // imports below Path, with Path, Link and Description; 500 at most
 	Next    string // URL of the page with those that follow; empty if there are no more
-	Index   string // path of the index; empty if there is none
+	Index   string // path of the index; empty if there is none, or if it is this page
 }
 
 // A Version is one of a [Page]'s.
@@ -505,6 +505,9 @@ func (m *metaHandler) modulePage(r *http.Request, d discovery.Site, page discove
 		Path: importPath, Link: link(importPath), Prefix: page.Prefix, Module: moduleOf(page.Prefix, importPath),
 		Description: page.Description, Documentation: docs + importPath, Repository: page.Browse, Source: page.Source.Dir("", ""),
 		GoImports: page.GoImports, GoSource: page.GoSource, Index: m.index(d),
+	}
+	if p.Link == p.Index {
+		p.Index = "" // the root's import has the list itself
 	}
 	if importPath == page.Prefix {
 		rest, _ := d.Cut(importPath)

@@ -45,8 +45,7 @@ func WithNext(next http.Handler) Option {
 
 // WithClient names the client that reaches git hosts; if it is nil or not given, one with [http.DefaultTransport].
 // Hosts that say nothing for 30 seconds are given up whatever its time limits; a transport of one's own should limit
-// the time of TLS handshakes besides. The client is never changed. [Gosub] works with a guarded copy, see there; [Meta]
-// makes no requests and ignores it.
+// the time of TLS handshakes besides. The client is never changed. [Gosub] works with a guarded copy, see there.
 func WithClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, false }
 }
@@ -111,8 +110,8 @@ type Store interface {
 // the store. MODULE/@v/list has the versions whose go.mod is stored, and MODULE/@v/list.served the list that was served
 // last.
 //
-// One option may be given to several handlers. What can't be stored is served all the same, and logged; it is tried
-// again. Handlers that serve no modules ([Meta]) ignore the option.
+// One option may be given to several handlers, [Meta] among them, which lists versions by it. What can't be stored is
+// served all the same, and logged; it is tried again.
 func WithStore(store Store) Option {
 	if store == nil {
 		return func(o *options) { o.backing = nil }
@@ -137,8 +136,8 @@ func DirStore(dir string) Store {
 // WithFreshness says for how long lists, "latest" and what branches come to are served before the git host is asked
 // again; if it is not given, a minute. When that time is over, one caller waits for the host's answer, 10 seconds at most,
 // while the others get the old one, as all do when the host fails. That a version is not there is remembered for as
-// long, but 10 seconds at most. Zero or less means that the host is asked every time. Handlers that serve no modules
-// ([Meta]) ignore it.
+// long, but 10 seconds at most. Zero or less means that the host is asked every time. So it is with the versions on pages
+// of [Meta].
 func WithFreshness(d time.Duration) Option {
 	return func(o *options) { o.freshness = max(d, 0) }
 }

@@ -1,6 +1,7 @@
 // Package vanity serves Go modules under a name of one's own, as handlers to mount in any web application.
 //
-//   - [Meta] answers the go command's question where a module lives (?go-get=1), from a small table.
+//   - [Meta] answers the go command's question where a module lives (?go-get=1), from a small table, and has pages for
+//     people.
 //   - [Goproxy] answers the GOPROXY protocol for one module, straight from a git repository: the module may be in a
 //     subdirectory, under tags of whatever pattern the repository has.
 //   - [Gosub] does the same for any module, the configuration being in the URL.
@@ -312,8 +313,9 @@ func ParseSite(data []byte) (Site, error) {
 // Pages have a Content-Security-Policy by which nothing runs and nothing is loaded, unless one is set by whoever calls
 // the handler.
 //
-// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]. It makes no request itself.
-// Later changes to site.Paths and site.Hosts have no effect. The handler is safe for concurrent use.
+// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]. It makes no request until a page
+// has versions to list, and none for the go command. Later changes to site.Paths and site.Hosts have no effect. The handler
+// is safe for concurrent use.
 //
 // The Host of a request is compared with site.Hosts, and no header such as X-Forwarded-Host is looked at. There is no "Vary:
 // Host", as the URL by which caches keep answers has the host in it (RFC 9111, section 2): a cache that leaves it out must

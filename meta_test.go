@@ -1006,6 +1006,8 @@ func TestSiteValidate(t *testing.T) {
 		missing    = "missing, and so is proxy: one of the two must say where the code is"
 		secret     = "has credentials, and everyone would see them"
 		noStar     = `has no "*" to stand for the path element, nor has directory: every path would be the same module`
+		wrongTags  = ", where pkg.go.dev would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty"
+		knownKind  = "has a file as a git host of a known kind has it"
 		circles    = " is a page of this import itself: a browser would go round in circles"
 	)
 	tests := []struct {
@@ -1187,8 +1189,13 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: gh, Display: "https://h https://{dir}/{commit} https://h/{commit}/{file}"}), `paths["tool"].display: is a template with {commit}, but "https://{dir}/{commit}" ` + noURL + "https, http"},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://h/ https://h/{commit}/{file}"}), `paths["tool"].display: has {commit} in one of directory and file: want it in both`},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} https://h/{commit}"}), `paths["tool"].display: has no {file} in its third field`},
-		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "_ https://github.com/acme/tool _"}), `paths["tool"].display: names github.com, where pkg.go.dev ` +
-			"would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty"},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "_ https://github.com/acme/tool _"}), `paths["tool"].display: names github.com` + wrongTags},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "https://h/r _ https://h/r/src/branch/main{/dir}/{file}#L{line}"}), `paths["tool"].display: ` + knownKind + wrongTags},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "https://h/r _ https://h/r/src/main{/dir}/{file}#L{line}"}), `paths["tool"].display: ` + knownKind + wrongTags},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "https://h/r _ https://h/r/-/blob/main{/dir}/{file}#L{line}"}), `paths["tool"].display: ` + knownKind + wrongTags},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "https://h/r _ https://h/r/tree{/dir}/{file}#n{line}"}), `paths["tool"].display: ` + knownKind + wrongTags},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "v*", Display: "https://h/r _ https://h/r/tree{/dir}/{file}#n{line}"}), ""},
+		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "https://h/r _ https://h/r/source{/dir}/{file}#{line}"}), ""},
 
 		{with(vanity.Import{Repo: gh, Redirect: "pkg.go.dev/{path}"}), `paths["tool"].redirect: ` + noURL + "https, http"},
 		{with(vanity.Import{Repo: gh, Redirect: "/docs/{path}"}), `paths["tool"].redirect: ` + noURL + "https, http"},

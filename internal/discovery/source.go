@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -136,15 +137,23 @@ func (s Source) useTemplates(fields []string) (Source, error) {
 	return s, nil
 }
 
+// guessed are the files from whose form pkg.go.dev tells the kind of a git host (pkgsite, internal/source).
+var guessed = regexp.MustCompile(`(/src/(branch/)?\w+|/-/blob/\w+)\{/dir\}/\{file\}#L\{line\}$|/tree\{/dir\}/\{file\}#n\{line\}$`)
+
 // checkUnconventional returns what is wrong with s where versions have tags that the go command doesn't know.
 func (s Source) checkUnconventional() error {
 	if s.forge != nil || s.static == "" {
 		return nil
 	}
-	for _, raw := range strings.Fields(s.static)[:2] {
+	const reason = "where pkg.go.dev would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty"
+	fields := strings.Fields(s.static)
+	for _, raw := range fields[:2] {
 		if u, err := url.Parse(raw); err == nil && forgeOf(u.Host) != "" {
-			return fmt.Errorf("names %s, where pkg.go.dev would look for tags that the go command knows, not for those of tags: write {commit} in its directory and file, or leave it empty", u.Host)
+			return fmt.Errorf("names %s, %s", u.Host, reason)
 		}
+	}
+	if guessed.MatchString(fields[2]) {
+		return fmt.Errorf("has a file as a git host of a known kind has it, %s", reason)
 	}
 	return nil
 }

@@ -150,6 +150,7 @@ func TestMetaRedirect(t *testing.T) {
 		"tool":  {Repo: "https://github.com/acme/tool"},
 		"own":   {Repo: "https://github.com/acme/own", Redirect: "https://acme.dev/projects/own#top"},
 		"c++":   {Repo: "https://github.com/acme/cpp"},
+		"de":    {Repo: "https://github.com/acme/de", Redirect: "https://docs.acme.dev/de/Übersicht?of={path}"},
 		"lib/*": {Repo: "https://github.com/acme/*", Redirect: "https://docs.acme.dev/*?of={path}"},
 	}}
 	h := vanity.Meta(site)
@@ -159,6 +160,7 @@ func TestMetaRedirect(t *testing.T) {
 		"/own/sub":            "https://acme.dev/projects/own#top",
 		"/c++/x":              "https://pkg.go.dev/acme.dev/c%2B%2B/x",
 		"/lib/log/x":          "https://docs.acme.dev/log?of=acme.dev/lib/log/x",
+		"/de":                 "https://docs.acme.dev/de/%C3%9Cbersicht?of=acme.dev/de",
 		"/tool?go-get=2":      "https://pkg.go.dev/acme.dev/tool",
 		"/tool?go-get=1":      "",
 		"/":                   "",

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // How long an answer may be kept by clients and intermediaries; see also [For].
@@ -75,10 +76,18 @@ func MethodNotAllowed() Reply {
 	return rp
 }
 
-// Redirect leads to another URL for the time being.
+// Redirect leads to another URL for the time being. What is not ASCII in it is escaped, which a header must not hold.
 func Redirect(location, cacheControl string) Reply {
-	rp := Message(http.StatusFound, cacheControl, "see %s", location)
-	rp.Location = location
+	var b strings.Builder
+	for i := range len(location) {
+		if c := location[i]; c < utf8.RuneSelf {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	rp := Message(http.StatusFound, cacheControl, "see %s", b.String())
+	rp.Location = b.String()
 	return rp
 }
 

@@ -1187,6 +1187,7 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: "ssh://git@h/r", VCS: "git", Display: "gitea"}), `paths["tool"].display: is a word for a git host, which repo, with https or http, must name`},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} _"}), `paths["tool"].display: is a template with {commit}, but "_" ` + noURL + "https, http"},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://{dir}/{commit} https://h/{commit}/{file}"}), `paths["tool"].display: is a template with {commit}, but "https://{dir}/{commit}" ` + noURL + "https, http"},
+		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit}{/dir} https://h/{commit}{/dir}/{path}"}), `paths["tool"].display: has a placeholder other than {commit}, {/dir}, {dir}, {file} and {line} in "https://h/{commit}{/dir}/{path}"`},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://h/ https://h/{commit}/{file}"}), `paths["tool"].display: has {commit} in one of directory and file: want it in both`},
 		{with(vanity.Import{Repo: gh, Display: "https://h https://h/{commit} https://h/{commit}"}), `paths["tool"].display: has no {file} in its third field`},
 		{with(vanity.Import{Repo: gh, Proxy: "/go", Tags: "t-*", Display: "_ https://github.com/acme/tool _"}), `paths["tool"].display: names github.com` + wrongTags},

@@ -84,6 +84,7 @@ func TestMetaSource(t *testing.T) {
 		"sh":     {Repo: "https://git.sr.ht/~acme/mono"},
 		"cgit":   {Proxy: "/-", Tags: "*-go", Display: "https://g.dev/r https://g.dev/r/tree{/dir}?h={commit} https://g.dev/r/tree{/dir}/{file}?h={commit}#n{line}"},
 		"libs/*": {Repo: "https://github.com/acme/mono", Proxy: "/-", Directory: "libs/*", Tags: "*-v*"},
+		"dir":    {Proxy: "/-", Display: "https://g.dev/r https://g.dev/r/{commit}/{dir} https://g.dev/r/{commit}/{dir}/{file}#{line}"},
 		"static": {Repo: "https://g.dev/r", VCS: "git", Display: "https://g.dev/r _ _"},
 		"none":   {Repo: "https://g.dev/r", VCS: "git"},
 	}}
@@ -111,6 +112,9 @@ func TestMetaSource(t *testing.T) {
 		"sh/-/tree/v1.2.3/x":                            "https://git.sr.ht/~acme/mono/tree/v1.2.3/x",
 		"cgit/-/src/v1.2.3/x/y.go":                      "https://g.dev/r/tree/x/y.go?h=1.2.3-go",
 		"cgit/-/tree/v1.2.3":                            "https://g.dev/r/tree?h=1.2.3-go",
+		"dir/-/src/v1.2.3/y.go":                         "https://g.dev/r/v1.2.3/y.go",
+		"dir/-/src/v1.2.3/x/y.go":                       "https://g.dev/r/v1.2.3/x/y.go",
+		"dir/-/tree/v1.2.3/x":                           "https://g.dev/r/v1.2.3/x",
 		"libs/log/-/src/v1.2.3/y.go":                    "https://github.com/acme/mono/blob/log-v1.2.3/libs/log/y.go",
 		"gh/-/src/":                                     "",
 		"gh/-/src/v1.2.3":                               "",

@@ -125,6 +125,9 @@ func (s Source) useTemplates(fields []string) (Source, error) {
 		if _, err := parsePublicURL(raw, vcsSchemes["mod"]); err != nil {
 			return s, fmt.Errorf("is a template with {commit}, but %s %w", check.Quote(raw), err)
 		}
+		if strings.ContainsAny(strings.NewReplacer("{commit}", "", "{/dir}", "", "{dir}", "", "{file}", "", "{line}", "").Replace(raw), "{}") {
+			return s, fmt.Errorf("has a placeholder other than {commit}, {/dir}, {dir}, {file} and {line} in %s", check.Quote(raw))
+		}
 	}
 	if !strings.Contains(fields[1], "{commit}") || !strings.Contains(fields[2], "{commit}") {
 		return s, errors.New("has {commit} in one of directory and file: want it in both")
@@ -227,7 +230,8 @@ func (s Source) fill(template, version, dir, base string) string {
 	if dir != "" {
 		slashed = "/" + escape(dir)
 	}
-	r := strings.NewReplacer("{commit}", s.ref(version), "{/dir}", slashed, "{dir}", escape(dir), "{file}", escape(base), "{line}", "1")
+	r := strings.NewReplacer("{commit}", s.ref(version), "{/dir}", slashed, "{dir}/{file}", strings.TrimPrefix(slashed+"/"+escape(base), "/"),
+		"{dir}", escape(dir), "{file}", escape(base), "{line}", "1")
 	return r.Replace(template)
 }
 

@@ -186,7 +186,7 @@ func TestMetaClone(t *testing.T) {
 	repo := gittest.New(t, siteRoot)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/Root": repo})
 	site := vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{
-		"tool": {Repo: server.URL + "/acme/Root", VCS: "git"}, "hg": {Repo: server.URL + "/acme/Root", VCS: "hg"}, "mod": {Proxy: server.URL},
+		"own": {Repo: "http://acme.dev:8080/own/", VCS: "git"}, "tool": {Repo: server.URL + "/acme/Root", VCS: "git"}, "hg": {Repo: server.URL + "/acme/Root", VCS: "hg"}, "mod": {Proxy: server.URL},
 	}}
 	meta := httptest.NewServer(vanity.Meta(site))
 	defer meta.Close()
@@ -196,7 +196,7 @@ func TestMetaClone(t *testing.T) {
 	}
 	for path, want := range map[string]int{
 		"/tool/info/refs?service=git-upload-pack": 302, "/tool/info/refs?service=git-receive-pack": 200, "/tool/info/refs": 200,
-		"/tool/sub/info/refs?service=git-upload-pack": 200, "/hg/info/refs?service=git-upload-pack": 200, "/mod/info/refs?service=git-upload-pack": 200,
+		"/tool/sub/info/refs?service=git-upload-pack": 200, "/hg/info/refs?service=git-upload-pack": 200, "/own/info/refs?service=git-upload-pack": 200, "/mod/info/refs?service=git-upload-pack": 200,
 	} {
 		if res, _ := metaGet(t, vanity.Meta(site), "GET", path); res.StatusCode != want {
 			t.Errorf("%s: %s", path, res.Status)
@@ -217,7 +217,7 @@ func TestMetaWithoutPages(t *testing.T) {
 		}},
 		{"without pages", []vanity.Option{vanity.WithNext(next), vanity.WithoutPages()}, map[string]string{
 			"GET /go": "next", "GET /go/tool": "next", "GET /go/tool/x": "next", "GET /go/tool?go-get=1": "go-import", "HEAD /go/tool": "", "POST /go/tool?go-get=1": "next POST",
-			"GET /go/net/metrics": "next", "GET /go/net/metrics?go-get=1": "go-import", "GET /go/tool/-/tree/v1.0.0": "see https://github.com",
+			"GET /go/tool/info/refs?service=git-upload-pack": "next", "GET /go/net/metrics": "next", "GET /go/net/metrics?go-get=1": "go-import", "GET /go/tool/-/tree/v1.0.0": "see https://github.com",
 		}},
 		{"without pages and next", []vanity.Option{vanity.WithoutPages()}, map[string]string{
 			"GET /go": "404", "GET /go/tool": "404", "GET /go/tool?go-get=1": "go-import", "POST /go/tool": "404", "POST /go/tool?go-get=1": "method not allowed",

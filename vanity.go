@@ -397,7 +397,7 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 		switch below := importPath[len(page.Prefix):]; {
 		case strings.HasPrefix(below+"/", "/-/"):
 			return m.findSource(page, below)
-		case below+"?"+r.URL.RawQuery == clone && page.Clone != "":
+		case below+"?"+r.URL.RawQuery == clone && page.Clone != "" && !m.withoutPages:
 			return func() reply.Reply { return m.redirect(page.Clone + clone) }, true
 		}
 	}

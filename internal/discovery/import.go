@@ -71,7 +71,7 @@ func (s Site) Page(im Import, prefix string) (Page, check.Faults) {
 	p.GoSource = source.tag(prefix, conventional)
 	if vcs != "mod" && repo != nil && (repo.Scheme == "https" || repo.Scheme == "http") {
 		p.Browse = im.Repo
-		if im.isGit() && !strings.ContainsAny(im.Repo, "?#") {
+		if im.isGit() && !strings.ContainsAny(im.Repo, "?#") && !s.isAt(repo, prefix) {
 			p.Clone = strings.TrimSuffix(im.Repo, "/")
 		}
 	}

@@ -28,13 +28,16 @@ func (s Site) redirect(im Import, prefix string) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", err
-	case s.isOwn(strings.TrimSuffix(u.Hostname(), ".")):
-		_, below, _ := strings.Cut(prefix, "/")
-		if below == "" || strings.HasPrefix(path.Clean("/"+u.Path)+"/", "/"+below+"/") {
-			return "", fmt.Errorf("%s is a page of this import itself: a browser would go round in circles", check.Quote(raw))
-		}
+	case s.isAt(u, prefix):
+		return "", fmt.Errorf("%s is a page of this import itself: a browser would go round in circles", check.Quote(raw))
 	}
 	return raw, nil
+}
+
+// isAt reports whether u is at or below an import prefix, whatever its scheme and port, by any of the site's names.
+func (s Site) isAt(u *url.URL, prefix string) bool {
+	_, below, _ := strings.Cut(prefix, "/")
+	return s.isOwn(strings.TrimSuffix(u.Hostname(), ".")) && (below == "" || strings.HasPrefix(path.Clean("/"+u.Path)+"/", "/"+below+"/"))
 }
 
 // parseRedirect parses a URL to redirect to, as it is for an import path.

@@ -1264,7 +1264,7 @@ func TestSiteValidateAllFaults(t *testing.T) {
 		`vanity: site: paths["b"].directory: "/x": begins with a slash: write it relative to the repository's root`,
 		`vanity: site: paths["b"].tags: "x": has no "*" to stand for the version: write "x*" if the version comes last`,
 		`vanity: site: paths["b"].proxy: is not an absolute URL: scheme://host/path, the scheme one of https, http`,
-		`vanity: site: paths["b"].display: "x" is none of github, gitlab, gitea, bitbucket and sourcehut, nor three fields (home, directory, file)`,
+		`vanity: site: paths["b"].display: "x" is none of github, gitlab, gitea, forgejo, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 		`vanity: site: paths["c"].repo: missing, and so is proxy: one of the two must say where the code is`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
@@ -1398,7 +1398,7 @@ func TestParseSite(t *testing.T) {
 		`paths["log"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
 		`paths["tool"]: means the same import prefix as paths["/tool"]`,
 		`paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`,
-		`paths["tool"].display: "x" is none of github, gitlab, gitea, bitbucket and sourcehut, nor three fields (home, directory, file)`,
+		`paths["tool"].display: "x" is none of github, gitlab, gitea, forgejo, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 	}
 	for data, want := range map[string][]string{
 		file:                              want,

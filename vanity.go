@@ -222,7 +222,7 @@ type Import struct {
 	VCS string `json:"vcs,omitempty" yaml:"vcs,omitempty"`
 
 	// Display says where a browser finds the source, for the go-source tag and for the links of pages: one word for the
-	// kind of git host that Repo is at, github, gitlab, gitea (Forgejo too), bitbucket or sourcehut; or three fields, the
+	// kind of git host that Repo is at, github, gitlab, gitea, forgejo, bitbucket or sourcehut; or three fields, the
 	// URLs of the project's home, of a directory and of a line of a file, with placeholders:
 	//
 	//	https://h/r https://h/r/tree{/dir}?h={commit} https://h/r/tree{/dir}/{file}?h={commit}#n{line}
@@ -427,8 +427,7 @@ func (m *metaHandler) page(d discovery.Site, path string) (page discovery.Page, 
 	if !ok {
 		return page, false
 	}
-	page, faults := pageOf(d, importAt(m.config.Paths, match), d.Prefix(match.Path))
-	return page, len(faults) == 0
+	return pageAt(d, m.config.Paths, match)
 }
 
 // goGet is what the go command gets, and who reads as it does.
@@ -468,7 +467,8 @@ type Page struct {
 	Documentation string    // URL at pkg.go.dev
 	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
 	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
-	Versions      []Version // highest first, 500 at most; empty if Notice says why, or if Site.Resolve doesn't know the module
+	Versions      []Version // highest first, 500 at most, see More; empty if Notice says why, or if Site.Resolve doesn't know the module
+	More          bool      // there are more versions than these
 	Majors        []Page    // other major versions, with Path and Link
 	Notice        string    // why there are no versions
 	GoImports     []string  // contents of the go-import tags
@@ -601,6 +601,7 @@ func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source disc
 	if len(list.Versions) == 0 {
 		p.Notice = noVersions
 	}
+	p.More = len(list.Versions) > pageSize
 	for _, v := range list.Versions[:min(len(list.Versions), pageSize)] {
 		p.Versions = append(p.Versions, Version{
 			Version: v.Version, Time: v.Time, Documentation: docs + p.Module + "@" + v.Version, Source: source.Dir(v.Version, ""),
@@ -691,7 +692,7 @@ func (s Site) config(modPath string) (cfg Config, ok bool) {
 	}
 	prefix := d.Prefix(match.Path)
 	if match.Elem != "" {
-		if _, faults := pageOf(d, im, prefix); len(faults) > 0 {
+		if _, ok := pageAt(d, s.Paths, match); !ok {
 			return cfg, false
 		}
 	}
@@ -723,6 +724,18 @@ func pageOf(d discovery.Site, im discovery.Import, prefix string) (discovery.Pag
 		}
 	}
 	return page, faults
+}
+
+// pageAt returns the page of a match; false if a wildcard makes no valid import of the path element. One whose redirect would
+// lead back to itself has none.
+func pageAt(d discovery.Site, paths map[string]Import, match discovery.Match) (discovery.Page, bool) {
+	im := importAt(paths, match)
+	page, faults := pageOf(d, im, d.Prefix(match.Path))
+	if len(faults) == 1 && faults[0].Key == "redirect" {
+		im.Redirect, d.Redirect = "", ""
+		page, faults = pageOf(d, im, d.Prefix(match.Path))
+	}
+	return page, len(faults) == 0
 }
 
 // importAt returns the import of a match, for its path element if there is a wildcard.

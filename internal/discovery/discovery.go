@@ -49,6 +49,8 @@ func (s Site) Check() (Site, check.Faults) {
 	if s.Redirect != "" {
 		if _, err := parseRedirect(s.Redirect, s.Name()); err != nil {
 			faults.Add("redirect", err.Error())
+		} else if strings.Contains(s.Redirect, "*") {
+			faults.Add("redirect", `has a "*", which only the redirect of a wildcard may have`)
 		}
 	}
 	return s, faults
@@ -100,10 +102,10 @@ func (s Site) Base(im Import) string {
 }
 
 // Serves reports whether im is a git repository's, and proxied by a base on one of the site's own hosts, whatever
-// its scheme and port.
+// its scheme and port; but not by one that says by itself where the module is, as those of a Gosub do.
 func (s Site) Serves(im Import) bool {
 	base := s.Base(im)
-	if base == "" || im.Repo == "" || !im.isGit() {
+	if base == "" || im.Repo == "" || !im.isGit() || strings.Contains(base, ";") {
 		return false
 	}
 	if base[0] == '/' {

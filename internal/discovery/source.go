@@ -32,11 +32,14 @@ type forge struct {
 	tag, commit     string // what stands before a tag and before a hash
 }
 
+var gitea = &forge{dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#L{line}", branch: "branch/HEAD", tag: "tag/", commit: "commit/"}
+
 // forges holds the words for the kinds of git hosts.
 var forges = map[string]*forge{
 	"github":    {dir: "/tree/{commit}{/dir}", file: "/blob/{commit}{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
 	"gitlab":    {dir: "/-/tree/{commit}{/dir}", file: "/-/blob/{commit}{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
-	"gitea":     {dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#L{line}", branch: "branch/HEAD", tag: "tag/", commit: "commit/"},
+	"forgejo":   gitea,
+	"gitea":     gitea,
 	"bitbucket": {dir: "/src/{commit}{/dir}", file: "/src/{commit}{/dir}/{file}", line: "#lines-{line}", branch: "HEAD"},
 	"sourcehut": {dir: "/tree/{commit}{/dir}", file: "/tree/{commit}/item{/dir}/{file}", line: "#L{line}", branch: "HEAD"},
 }
@@ -84,7 +87,7 @@ func (im Import) source(repo *url.URL, dir string) (s Source, err error) {
 		}
 	case 1:
 		if forges[fields[0]] == nil {
-			return s, fmt.Errorf("%s is none of github, gitlab, gitea, bitbucket and sourcehut, nor three fields (home, directory, file)", check.Quote(fields[0]))
+			return s, fmt.Errorf("%s is none of github, gitlab, gitea, forgejo, bitbucket and sourcehut, nor three fields (home, directory, file)", check.Quote(fields[0]))
 		}
 		s.use(repo, fields[0])
 		if s.forge == nil {
@@ -189,7 +192,7 @@ func (s Source) tag(prefix string, conventional bool) string {
 	switch {
 	case s.known && s.directory != "": // else {/dir} begins at the root of the repository, as pkg.go.dev has it
 		rooted = "/" + escape(s.directory) + "{/dir}"
-	case s.known, s.forge == forges["gitlab"], s.forge == forges["gitea"]: // which are known by these very forms
+	case s.known, s.forge == forges["gitlab"], s.forge == gitea: // which are known by these very forms
 	default:
 		return prefix + " " + s.home + " " + s.dir + " " + s.file
 	}

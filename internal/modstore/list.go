@@ -64,6 +64,10 @@ func (s *Store) list(m Module) *answer {
 		if err != nil {
 			return nil, false, err
 		}
+		if len(is) == 0 && !s.wasServed(ctx, m) {
+			c, err := sorted(nil)
+			return c, false, err // anybody can ask for majors that nobody made
+		}
 		s.enlist(ctx, s.inventory(m), "", true) // if it was spoilt
 		was, all := s.untagged(ctx, m, is)
 		was = slices.DeleteFunc(was, listing.Has) // it is not for want of a tag that they are no longer listed

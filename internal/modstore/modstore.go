@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,19 +212,22 @@ func isHidden(err error) bool {
 
 // isKnown reports whether anything of the module was served before, or of the one without its major version.
 func (s *Store) isKnown(ctx context.Context, m Module) bool {
-	modules := []Module{m}
-	if prefix, major, ok := module.SplitPathVersion(m.Path); ok && strings.HasPrefix(major, "/") {
-		m.Path = prefix
-		modules = append(modules, m)
+	if s.wasServed(ctx, m) {
+		return true
 	}
-	for _, m := range modules {
-		for _, name := range []string{m.name(modproxy.List, ""), s.list(m).name, m.name(modproxy.Latest, "")} {
-			if s.has(ctx, name) {
-				return true
-			}
-		}
+	prefix, major, ok := module.SplitPathVersion(m.Path)
+	if !ok || !strings.HasPrefix(major, "/") {
+		return false
 	}
-	return false
+	m.Path = prefix
+	return s.wasServed(ctx, m)
+}
+
+// wasServed reports whether anything of the module was served before.
+func (s *Store) wasServed(ctx context.Context, m Module) bool {
+	return slices.ContainsFunc([]string{m.name(modproxy.List, ""), s.list(m).name, m.name(modproxy.Latest, "")}, func(name string) bool {
+		return s.has(ctx, name)
+	})
 }
 
 // has reports whether there is something of a name, in memory or stored.

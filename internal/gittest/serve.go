@@ -66,13 +66,15 @@ type Server struct {
 	listening      *listening        // nil when down
 	wraps          []func(http.Handler) http.Handler
 	user, password string
+	users          map[string]string // passwords of those that Allow named
 	requests       []*Request
 }
 
-// A served is a repository, and who may read it: all if user and password are empty.
+// A served is a repository, and who may read it: all if nobody is named.
 type served struct {
 	repo           *Repo
 	user, password string
+	readers        []string // among the server's users
 }
 
 // Serve serves repositories over HTTP. A key such as "owner/repo" is the path of its repository, with or without ".git"
@@ -220,7 +222,33 @@ func (s *Server) Remove(name string) {
 // again. It stays so until another one is put in its place.
 func (s *Server) SetPrivate(name, user, password string) {
 	s.tb.Helper()
-	s.change(name, func(name string, old served) { s.repos[name] = served{old.repo, user, password} })
+	s.change(name, func(name string, old served) { s.repos[name] = served{repo: old.repo, user: user, password: password} })
+}
+
+// Allow makes repositories private, and lets a user read them, besides those whom earlier calls named. Any other user that the
+// server knows is answered with 403, and who is none of them with 401. Another password for a user takes the place of the
+// one before.
+func (s *Server) Allow(user, password string, names ...string) {
+	s.tb.Helper()
+	s.mu.Lock()
+	if s.users == nil {
+		s.users = make(map[string]string)
+	}
+	s.users[user] = password
+	s.mu.Unlock()
+	for _, name := range names {
+		s.change(name, func(name string, old served) {
+			old.readers = append(slices.Clone(old.readers), user)
+			s.repos[name] = old
+		})
+	}
+}
+
+// Dismiss makes the server know a user no more, whatever he was allowed.
+func (s *Server) Dismiss(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users, user)
 }
 
 // change does something to a repository that must be there, under the lock.
@@ -313,12 +341,16 @@ func authorised(next http.Handler, user, password string) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
-			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			unauthorized(w)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func unauthorized(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+	http.Error(w, "unauthorized", http.StatusUnauthorized)
 }
 
 // serveGit finds the repository.
@@ -328,8 +360,36 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	serve := func(w http.ResponseWriter, r *http.Request) { s.serveRepo(w, r, root, found.repo) }
-	authorised(http.HandlerFunc(serve), found.user, found.password).ServeHTTP(w, r)
+	switch s.mayRead(found, r) {
+	case http.StatusUnauthorized:
+		unauthorized(w)
+	case http.StatusForbidden:
+		http.Error(w, "forbidden", http.StatusForbidden)
+	default:
+		s.serveRepo(w, r, root, found.repo)
+	}
+}
+
+// mayRead says by a status what becomes of a request for a repository.
+func (s *Server) mayRead(found served, r *http.Request) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user, password, ok := r.BasicAuth()
+	own := found.user != "" || found.password != ""
+	known, isUser := s.users[user]
+	switch {
+	case !own && len(found.readers) == 0:
+		return http.StatusOK
+	case !ok:
+		return http.StatusUnauthorized
+	case own && user == found.user && password == found.password:
+		return http.StatusOK
+	case !isUser || password != known:
+		return http.StatusUnauthorized
+	case slices.Contains(found.readers, user):
+		return http.StatusOK
+	}
+	return http.StatusForbidden
 }
 
 // serveRepo runs git http-backend.

@@ -500,11 +500,63 @@ func TestPut(t *testing.T) {
 	every("put again", 200)
 }
 
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	r := simple(t)
+	s := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"o/a": r, "o/b": r, "o/own": r, "o/public": r})
+	ask := func(path, user, password string) int {
+		t.Helper()
+		req, err := http.NewRequest("GET", s.URL+path+"/info/refs?service=git-upload-pack", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user != "" {
+			req.SetBasicAuth(user, password)
+		}
+		resp, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		q := s.Requests()
+		if u, p, _ := (&http.Request{Header: q[len(q)-1].Header}).BasicAuth(); u != user || p != password {
+			t.Errorf("kept as %q and %q", u, p)
+		}
+		return resp.StatusCode
+	}
+	s.Allow("ann", "old", "o/a")
+	s.Allow("ann", "secret", "o/b")
+	s.Allow("bob", "word", "o/b")
+	s.SetPrivate("o/own", "owner", "key")
+	for _, tt := range []struct {
+		path, user, password string
+		want                 int
+	}{
+		{"/o/a", "ann", "secret", 200}, {"/o/b.git", "ann", "secret", 200}, {"/o/b", "bob", "word", 200},
+		{"/o/a", "bob", "word", 403}, {"/o/own", "bob", "word", 403}, {"/o/own", "owner", "key", 200},
+		{"/o/a", "ann", "old", 401}, {"/o/a", "", "", 401}, {"/o/a", "cy", "", 401}, {"/o/own", "", "", 401}, {"/o/a", "owner", "key", 401},
+		{"/o/public", "", "", 200}, {"/o/public", "cy", "x", 200}, {"/o/absent", "ann", "secret", 404},
+	} {
+		if got := ask(tt.path, tt.user, tt.password); got != tt.want {
+			t.Errorf("%s as %s:%s: status %d, want %d", tt.path, tt.user, tt.password, got, tt.want)
+		}
+	}
+	s.Dismiss("ann")
+	if a, b := ask("/o/a", "ann", "secret"), ask("/o/b", "bob", "word"); a != 401 || b != 200 {
+		t.Errorf("after the dismissal: %d and %d", a, b)
+	}
+	s.Put("o/b", r)
+	if got := ask("/o/b", "", ""); got != 200 {
+		t.Errorf("put again: %d", got)
+	}
+}
+
 func TestPutMissing(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*gittest.Server){
 		func(s *gittest.Server) { s.Remove("o/r") },
 		func(s *gittest.Server) { s.SetPrivate("o/r", "user", "secret") },
+		func(s *gittest.Server) { s.Allow("user", "secret", "o/r") },
 	} {
 		if got := failure(t, func(tb testing.TB) { change(gittest.Serve(tb, gittest.AllFilters, nil)) }); !strings.Contains(got, `no repository "o/r"`) {
 			t.Errorf("failure %q", got)

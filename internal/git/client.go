@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/vanity/internal/check"
 )
 
 // A Client reaches repositories, and remembers for a while what spares it trips: what servers can do, which filters
@@ -17,6 +19,16 @@ import (
 type Client struct {
 	HTTP   *http.Client // for all but local repositories; if nil, http.DefaultClient
 	Limits Limits
+
+	// Credentials gives what a host is logged in with that asks for it, by Basic authentication, or two empty strings if
+	// there is nothing for it; if nil, there is nothing for any. It is told the URL of the repository at the host that asks,
+	// after redirects, without userinfo. What it gives goes to that host, over https only, and is not kept: it is asked for
+	// each request once the host has asked. An error of it is one of this machine.
+	Credentials func(ctx context.Context, repository *url.URL) (user, password string, err error)
+
+	// Private, if not nil, is told of a repository that was had by Credentials only, when something of it was, and once for
+	// each Repo.
+	Private func(repo string)
 
 	packs packCache
 
@@ -39,7 +51,11 @@ func (c *Client) Open(name string) *Repo {
 	r := &Repo{client: c, name: name, limits: limits}
 	if u, err := url.Parse(name); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		r.host = u.Scheme + "://" + strings.ToLower(u.Host)
-		r.transport = newHTTPTransport(c.HTTP, name, limits.Stall)
+		t := newHTTPTransport(c, u, limits.Stall)
+		if c.Private != nil {
+			t.login.private = func() { c.Private(check.Redact(name)) }
+		}
+		r.transport = t
 	} else {
 		r.host = name // its own configuration says what it allows
 		r.transport = &localTransport{dir: name, stall: limits.Stall}
@@ -101,20 +117,25 @@ func (r *Repo) Name() string { return r.name }
 // Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
 // none. Every other error than the caller's leaving and those of this machine is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) (refs []Ref, err error) {
-	err = r.following(func() error {
+	err = r.following(ctx, func() error {
 		refs, err = r.refs(ctx, prefixes)
 		return err
 	})
 	return refs, err
 }
 
-// following does what may go by an advertisement of some minutes ago. The repository may have moved since, which only a
-// new one says.
-func (r *Repo) following(do func() error) error {
+// following does what may go by an advertisement of some minutes ago. The repository may have moved since, or have been
+// somewhere else for another caller, which only a new one says.
+func (r *Repo) following(ctx context.Context, do func() error) error {
 	known := r.spoken() != nil
 	err := do()
 	var e *Error
-	if !known || !errors.As(err, &e) || e.Kind != NoRepository && !errors.Is(err, errMoved) {
+	if !known || !errors.As(err, &e) {
+		return err
+	}
+	_, isCaller := callerOf(ctx)
+	denied := isCaller && (e.Kind == Denied || e.Kind == Forbidden)
+	if e.Kind != NoRepository && !errors.Is(err, errMoved) && !denied {
 		return err
 	}
 	r.forget()
@@ -178,10 +199,43 @@ func (r *Repo) advertise(ctx context.Context, l *listing) (wire, error) {
 	if err != nil {
 		return nil, r.fail(err)
 	}
-	r.mu.Lock()
-	r.wire, r.wireAt = w, time.Now()
-	r.mu.Unlock()
+	r.learn(w)
 	return w, nil
+}
+
+// Admit asks the host whether who asks may read the repository: by the authorization of ctx, or by none; see
+// [WithAuthorization]. [Client.Credentials] are not used. It is an advertisement that is asked for, each time anew, and no more
+// of it is read than shows what it is. An *Error of Kind Denied says that the host asks for credentials, or for others, and one
+// of Kind Forbidden that those were not enough; NoRepository is what many hosts say then. A local repository is there for all.
+//
+// The other methods give what was fetched for one caller to all, and so are for those who were admitted. A client whose
+// transport logs in by itself makes the host admit everyone.
+func (r *Repo) Admit(ctx context.Context) error {
+	if _, ok := r.transport.(*localTransport); ok {
+		return nil
+	}
+	if _, ok := callerOf(ctx); !ok {
+		ctx = WithAuthorization(ctx, "")
+	}
+	body, err := r.transport.advertise(ctx)
+	if err != nil {
+		return named(r.name, err) // what others know stays
+	}
+	defer body.Close()
+	w, err := readCapabilities(body)
+	if err != nil {
+		return named(r.name, err)
+	}
+	if w != nil {
+		r.learn(w)
+	}
+	return nil
+}
+
+func (r *Repo) learn(w wire) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wire, r.wireAt = w, time.Now()
 }
 
 // noteTags keeps the annotated tags of a listing for advertised, if it has any.
@@ -231,7 +285,7 @@ func (r *Repo) forget() {
 
 // fetch brings a pack with all that is wanted, and keeps it for the snapshots to come.
 func (r *Repo) fetch(ctx context.Context, req fetchRequest) (held *heldPack, err error) {
-	err = r.following(func() error {
+	err = r.following(ctx, func() error {
 		held, err = r.fetchPack(ctx, req)
 		return err
 	})

@@ -21,6 +21,8 @@ import (
 	"io/fs"
 	"math"
 	"time"
+
+	"example.com/vanity/internal/check"
 )
 
 // A Hash names an object. The zero Hash names none. Hashes are comparable.
@@ -133,17 +135,20 @@ const (
 	Timeout                  // no answer in time
 	Limited                  // the host wants fewer requests
 	Unavailable              // the host can't serve now
-	Denied                   // the host asks for credentials
+	Denied                   // the host asks for credentials, or for others than the caller's
+	Forbidden                // the host knows the caller by his credentials, and gives him nothing
+	Refused                  // the host refuses the credentials that this machine has for it
 	NoRepository             // no such repository
 	Missing                  // the repository is there, but has no such object, or gives it to nobody
 )
 
 // An Error is a failure of the host or the repository, not of this machine. Its text may hold addresses and paths: it
-// is for logs. NoRepository, Missing and Denied satisfy errors.Is(err, fs.ErrNotExist): a host that asks for credentials
-// may do so for repositories that don't exist.
+// is for logs; what a host is logged in with is not in it. NoRepository, Missing and Denied satisfy
+// errors.Is(err, fs.ErrNotExist): a host that asks for credentials may do so for repositories that don't exist. Forbidden
+// and Refused don't: somebody has to do something.
 type Error struct {
 	Kind       Kind
-	Repo       string        // the repository, as it was named
+	Repo       string        // the repository, as it was named, but for what may be secret
 	RetryAfter time.Duration // what the host asks for; zero if it doesn't
 	Err        error
 }
@@ -161,11 +166,11 @@ func failf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// named gives an Error the repository's name; other errors stay what they are.
+// named gives an Error the repository's name, without credentials; other errors stay what they are.
 func named(repo string, err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Repo == "" {
-		e.Repo = repo
+		e.Repo = check.Redact(repo)
 	}
 	return err
 }

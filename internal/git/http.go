@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/vanity/internal/check"
 )
 
 const (
@@ -23,23 +27,32 @@ const (
 
 // An httpTransport speaks the smart HTTP protocol (gitprotocol-http).
 type httpTransport struct {
-	client *http.Client
-	stall  time.Duration
-	url    string // as it was given
+	client  *http.Client
+	callers *http.Client // for requests in a caller's name
+	stall   time.Duration
+	url     string // as it was given, but for userinfo
+	login   login
 
 	mu   sync.Mutex
 	base string // after the redirects of the latest advertisement
 }
 
-func newHTTPTransport(client *http.Client, rawURL string, stall time.Duration) *httpTransport {
-	if client == nil {
-		client = http.DefaultClient
+func newHTTPTransport(c *Client, u *url.URL, stall time.Duration) *httpTransport {
+	client := *cmp.Or(c.HTTP, http.DefaultClient)
+	follow := client.CheckRedirect
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error { return checkRedirect(follow, req, via) }
+	callers := client
+	callers.Jar = nil // one's session is not another's
+	own := *u
+	own.User = nil
+	rawURL := strings.TrimSuffix(own.String(), "/")
+	t := &httpTransport{client: &client, callers: &callers, stall: stall, url: rawURL, base: rawURL}
+	t.login.own, t.login.ask = &own, c.Credentials
+	if u.User != nil {
+		password, _ := u.User.Password()
+		t.login.inURL = basic(u.User.Username(), password)
 	}
-	c := *client
-	follow := c.CheckRedirect
-	c.CheckRedirect = func(req *http.Request, via []*http.Request) error { return checkRedirect(follow, req, via) }
-	rawURL = strings.TrimSuffix(rawURL, "/")
-	return &httpTransport{client: &c, stall: stall, url: rawURL, base: rawURL}
+	return t
 }
 
 // checkRedirect follows as git does by default (http.followRedirects=initial): the first request only, so that what
@@ -49,6 +62,10 @@ func checkRedirect(follow func(*http.Request, []*http.Request) error, req *http.
 		return http.ErrUseLastResponse
 	}
 	req.URL.User = nil // credentials are the owner's affair, not a host's
+	elsewhere := func(r *http.Request) bool { return origin(r.URL) != origin(via[0].URL) }
+	if elsewhere(req) || slices.ContainsFunc(via, elsewhere) {
+		req.Header.Del("Authorization") // net/http lets it go to other ports and to subdomains, and come back from there
+	}
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return failf(Broken, "the host redirects from https to %s", req.URL.Scheme)
 	}
@@ -78,18 +95,15 @@ func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCloser, error) {
-	resp, err := t.do(ctx, newestVersion, base+infoRefs+"?"+serviceQuery, nil)
+	resp, err := t.do(ctx, newestVersion, base, infoRefs+"?"+serviceQuery, nil)
 	if err != nil {
 		return nil, err
 	}
-	// resp.Request is the last of the redirects. All that was asked for must be at its end, query included: so git has it,
-	// and a page of another shape is no git server's.
-	last := *resp.Request.URL
-	last.Fragment, last.RawFragment = "", ""
-	newBase, ok := strings.CutSuffix(last.String(), infoRefs+"?"+serviceQuery)
+	// resp.Request is the last of the redirects.
+	newBase, ok := baseOf(resp.Request.URL, infoRefs+"?"+serviceQuery)
 	if !ok {
 		resp.Body.Close()
-		return nil, failf(Broken, "the host redirects to %s, which is no repository", redacted(&last))
+		return nil, failf(Broken, "the host redirects to %s, which is no repository", redacted(resp.Request.URL))
 	}
 	t.mu.Lock()
 	t.base = newBase
@@ -98,19 +112,67 @@ func (t *httpTransport) advertiseAt(ctx context.Context, base string) (io.ReadCl
 }
 
 func (t *httpTransport) command(ctx context.Context, version int, request []byte) (io.ReadCloser, error) {
-	resp, err := t.do(ctx, version, t.currentBase()+"/git-upload-pack", request)
+	resp, err := t.do(ctx, version, t.currentBase(), "/git-upload-pack", request)
 	if err != nil {
 		return nil, err
 	}
 	return resp.Body, nil
 }
 
-// do makes one request, a POST if there is something to send, and insists on a git server's answer to it.
-func (t *httpTransport) do(ctx context.Context, version int, rawURL string, request []byte) (*http.Response, error) {
-	g := newStallGuard(ctx, t.stall)
-	method, answer, body := http.MethodGet, "advertisement", io.Reader(nil)
+// baseOf is the repository's URL by one that was asked. All that was asked for must be at its end, query included: so git has
+// it, and a page of another shape is no git server's.
+func baseOf(u *url.URL, suffix string) (string, bool) {
+	v := *u
+	v.User, v.Fragment, v.RawFragment = nil, "", ""
+	return strings.CutSuffix(v.String(), suffix)
+}
+
+// maxAsks bounds how many hosts on the way to a repository may ask for credentials.
+const maxAsks = 3
+
+// do makes a request of a repository, a POST if there is something to send, and insists on a git server's answer to it. A host
+// that asks for credentials is asked once more with those that there are for it.
+func (t *httpTransport) do(ctx context.Context, version int, base, suffix string, request []byte) (*http.Response, error) {
+	header, err := t.login.first(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	answer := "application/x-git-upload-pack-advertisement"
 	if request != nil {
-		method, answer, body = http.MethodPost, "result", bytes.NewReader(request)
+		answer = "application/x-git-upload-pack-result"
+	}
+	for asks := 0; ; asks++ {
+		resp, err := t.send(ctx, version, base+suffix, header, request)
+		if err != nil {
+			return nil, err
+		}
+		if err = checkResponse(resp, answer); err == nil {
+			t.login.served(ctx, resp.Request)
+			return resp, nil
+		}
+		resp.Body.Close()
+		at, ok := baseOf(resp.Request.URL, suffix)
+		isRepo := ok && !strings.Contains(at, "?") // and not a form to log in, with the way back in its query
+		if resp.StatusCode != http.StatusUnauthorized || authorized(resp.Request) || !isRepo || asks == maxAsks {
+			return nil, t.login.denied(ctx, resp, err)
+		}
+		second, noCredentials := t.login.second(ctx, at)
+		if noCredentials != nil {
+			return nil, noCredentials
+		}
+		if second == "" {
+			return nil, t.login.denied(ctx, resp, err)
+		}
+		base, header = at, second
+	}
+}
+
+// send makes one request.
+func (t *httpTransport) send(ctx context.Context, version int, rawURL, authorization string, request []byte) (*http.Response, error) {
+	g := newStallGuard(ctx, t.stall)
+	method, body := http.MethodGet, io.Reader(nil)
+	if request != nil {
+		method, body = http.MethodPost, bytes.NewReader(request)
 	}
 	req, err := http.NewRequestWithContext(g.ctx, method, rawURL, body)
 	if err != nil {
@@ -121,23 +183,30 @@ func (t *httpTransport) do(ctx context.Context, version int, rawURL string, requ
 		req.Header.Set("Git-Protocol", protocol(version))
 	}
 	req.Header.Set("User-Agent", userAgent)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
 	if request != nil {
 		req.Header["Idempotency-Key"] = nil // not sent: it lets net/http repeat what met a connection being closed
 		req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
 		req.Header.Set("Accept", "application/x-git-upload-pack-result")
 	}
-	resp, err := t.client.Do(req)
+	client := t.client
+	if _, ok := callerOf(ctx); ok {
+		client = t.callers
+	}
+	resp, err := client.Do(req)
 	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			ue.URL = check.Redact(ue.URL) // it may be what a host redirected to
+		}
 		err = g.explain(err, Unreachable) // before the context says that it was cancelled
 		g.abandon()
 		return nil, err
 	}
 	g.answered(resp.Body)
 	resp.Body = g
-	if err := checkResponse(resp, "application/x-git-upload-pack-"+answer); err != nil {
-		resp.Body.Close()
-		return nil, err
-	}
 	return resp, nil
 }
 
@@ -179,9 +248,10 @@ func statusError(resp *http.Response) error {
 // errMoved says that what was posted should have gone elsewhere.
 var errMoved = errors.New("the repository has moved")
 
+// redacted is a URL without what may be a secret, be it a host's own in what it redirects to.
 func redacted(u *url.URL) string {
 	v := *u
-	v.User = nil
+	v.User, v.RawQuery, v.Fragment, v.RawFragment = nil, "", "", ""
 	return v.String()
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/vanity/internal/check"
 )
 
 // A localTransport speaks over a pipe to `git upload-pack --stateless-rpc`, for a repository on this machine.
@@ -33,7 +35,7 @@ func (t *localTransport) command(ctx context.Context, version int, request []byt
 // owner asks.
 func (t *localTransport) run(ctx context.Context, version int, request []byte, args ...string) (io.ReadCloser, error) {
 	if !filepath.IsAbs(t.dir) { // git would take it for an option, or look for it where this process happens to be
-		return nil, failf(NoRepository, "%q is neither an http or https URL nor an absolute path", t.dir)
+		return nil, failf(NoRepository, "%q is neither an http or https URL nor an absolute path", check.Redact(t.dir))
 	}
 	if _, err := os.Stat(t.dir); err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

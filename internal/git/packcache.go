@@ -76,7 +76,11 @@ func (c *packCache) once(ctx context.Context, repo, key string, fetch func(conte
 		return h, nil
 	}
 	c.init.Do(func() { c.fetches.Hold, c.fetches.Drop = c.hold, c.drop })
-	return c.fetches.Do(ctx, repo+" "+key, func(ctx context.Context) (*heldPack, error) {
+	fetchKey := repo + " " + key
+	if header, ok := callerOf(ctx); ok { // what one is denied another may get
+		fetchKey += " " + header
+	}
+	return c.fetches.Do(ctx, fetchKey, func(ctx context.Context) (*heldPack, error) {
 		if h := c.get(repo, key); h != nil { // it came in between
 			return h, nil
 		}

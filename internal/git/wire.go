@@ -39,15 +39,9 @@ func protocol(version int) string { return fmt.Sprintf("version=%d", version) }
 // the service comes first.
 func readAdvertisement(r io.Reader, l *listing) (wire, error) {
 	p := newPktReader(r)
-	text, kind, err := p.line()
-	if err == nil && strings.HasPrefix(text, "# service=") {
-		if _, kind, err = p.line(); err == nil && kind != flushPacket {
-			return nil, failf(Broken, "the host's advertisement has no flush after the service's name")
-		}
-		text, kind, err = p.line()
-	}
+	text, kind, err := readGreeting(p)
 	if err != nil {
-		return nil, answerError(err)
+		return nil, err
 	}
 	number, named := strings.CutPrefix(text, "version ")
 	switch {
@@ -62,6 +56,44 @@ func readAdvertisement(r io.Reader, l *listing) (wire, error) {
 		return readVersion0(p, 1, text, kind, l)
 	}
 	return nil, failf(Broken, "the host speaks version %.20q of git's protocol, which is unknown here", number)
+}
+
+// readGreeting reads up to the first line that depends on the version.
+func readGreeting(p *pktReader) (text string, kind packetKind, err error) {
+	text, kind, err = p.line()
+	if err == nil && strings.HasPrefix(text, "# service=") {
+		if _, kind, err = p.line(); err == nil && kind != flushPacket {
+			return "", 0, failf(Broken, "the host's advertisement has no flush after the service's name")
+		}
+		text, kind, err = p.line()
+	}
+	if err != nil {
+		return "", 0, answerError(err)
+	}
+	return text, kind, nil
+}
+
+// readCapabilities is readAdvertisement for one who doesn't want the refs: where they are listed unasked, the answer's
+// beginning must do, and there is no wire.
+func readCapabilities(r io.Reader) (wire, error) {
+	p := newPktReader(r)
+	text, kind, err := readGreeting(p)
+	if err != nil {
+		return nil, err
+	}
+	switch text {
+	case "version 2":
+		return readVersion2(p)
+	case "version 1":
+		if text, kind, err = p.line(); err != nil {
+			return nil, answerError(err)
+		}
+	}
+	if kind != dataPacket { // there are no refs
+		return nil, nil
+	}
+	first, _, _ := strings.Cut(text, "\x00")
+	return nil, (&listing{most: 1}).advertised(first)
 }
 
 // formatNamed is the format that a server names; without a name, the one that all had once. It is nil if unknown.

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"example.com/vanity/internal/admission"
+	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/modproxy"
 	"example.com/vanity/internal/modrepo"
@@ -52,6 +54,9 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
 	}
+	if check.Local(cfg.URL) && applyOptions(opts).callers {
+		panic(errors.New("vanity: Goproxy: WithCallersRights can't be enforced for a repository on this machine: it has no host to ask"))
+	}
 	return goproxyFunc("Goproxy", base, func(context.Context, string) (Config, error) { return cfg, nil }, opts)
 }
 
@@ -84,6 +89,7 @@ func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath strin
 func goproxyFunc(constructor, base string, resolve func(context.Context, string) (Config, error), opts []Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts(constructor)
+	o.checkRights(constructor)
 	h := newHandler(constructor, base, o, &git.Client{HTTP: o.httpClient()})
 	h.route = func(r *http.Request) (route, bool) {
 		path, ok := cutBase(r.URL.Path, h.base)
@@ -102,9 +108,10 @@ type handler struct {
 
 // A route says which file of the protocol a request is for, and how to learn where its module is kept.
 type route struct {
-	path    string // module path and what follows, without percent-escapes
-	resolve func(ctx context.Context, modPath string) (Config, error)
-	err     error // what is wrong with all that stands before the path
+	path       string // module path and what follows, without percent-escapes
+	repository string // that callers name themselves, else ""
+	resolve    func(ctx context.Context, modPath string) (Config, error)
+	err        error // what is wrong with all that stands before the path
 }
 
 const (
@@ -149,7 +156,11 @@ func cutBase(path, base string) (string, bool) {
 // ServeHTTP decides whose the request is.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, ok := h.route(r)
-	if !ok || !modproxy.Is("/"+rt.path) {
+	switch {
+	case h.isProbe(r, h.base):
+		h.probe(r).Write(w, r)
+		return
+	case !ok || !modproxy.Is("/"+rt.path):
 		h.next.ServeHTTP(w, r)
 		return
 	}
@@ -161,7 +172,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.report(r, rp.Status, err)
 	}
-	rp.Write(w, r)
+	h.guarded(rp).Write(w, r)
 }
 
 // answer makes a reply, or says why there is none.
@@ -169,10 +180,13 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return reply.MethodNotAllowed(), nil
 	}
+	req, err := modproxy.Parse(rt.path)
+	if denied := h.authorize(r, req.Path, rt.repository); denied != nil {
+		return reply.Reply{}, &requestError{subject(req), denied}
+	}
 	if rt.err != nil {
 		return reply.Reply{}, &modrepo.Error{Reason: rt.err.Error()}
 	}
-	req, err := modproxy.Parse(rt.path)
 	if err != nil {
 		return reply.Reply{}, &modrepo.Error{Reason: err.Error()}
 	}
@@ -181,13 +195,17 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 		return reply.Reply{}, &requestError{subject(req), resolveError(r.Context(), err)}
 	}
 	if !serves(cfg.Module, req.Path) {
-		return reply.Reply{}, &requestError{subject(req), &modrepo.Error{Reason: "not the module that is served here"}}
+		return reply.Reply{}, &requestError{subject(req), errNotServed}
+	}
+	ctx, err := h.modules.admit(r, cfg)
+	if err != nil {
+		return reply.Reply{}, &requestError{subject(req), err}
 	}
 	m := h.modules.module(cfg, req.Path)
 	m.StoredOnly, _ = strconv.ParseBool(r.Header.Get("Disable-Module-Fetch"))
-	content, err := h.modules.store.File(r.Context(), m, req)
+	content, err := h.modules.store.File(ctx, m, req)
 	if err != nil {
-		return reply.Reply{}, &requestError{subject(req), err}
+		return reply.Reply{}, &requestError{subject(req), h.modules.refused(err)}
 	}
 	return reply.Reply{
 		Status: http.StatusOK, ContentType: contentTypes[req.Kind], CacheControl: h.caching(content),
@@ -210,13 +228,16 @@ func (h *handler) caching(c *modstore.Content) string {
 	return reply.For(h.freshness)
 }
 
+// errNotServed is for all modules that are not there, and for those of which nobody must know that they are.
+var errNotServed = &modrepo.Error{Reason: "no such module is served here"}
+
 // resolveError tells what a resolver doesn't know from its failures, which are nobody else's, whatever is wrapped.
 func resolveError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, fs.ErrNotExist):
-		return &modrepo.Error{Reason: "no such module is served here", Hint: err.Error()}
+		return errNotServed
 	}
 	return fmt.Errorf("resolving: %v", err)
 }
@@ -235,7 +256,10 @@ func serves(configured, modPath string) bool {
 
 // subject is what messages say a request was for.
 func subject(req modproxy.Request) string {
-	if req.Version == "" {
+	switch {
+	case req.Path == "":
+		return "malformed request"
+	case req.Version == "":
 		return req.Path
 	}
 	return req.Path + "@" + req.Version
@@ -245,14 +269,122 @@ func subject(req modproxy.Request) string {
 type modules struct {
 	store   *modstore.Store
 	sources sources
-	named   bool // callers name the repository themselves: messages may, too
+	named   bool            // callers name the repository themselves: messages may, too
+	gate    *admission.Gate // nil if callers' own rights don't matter
 }
 
 func newModules(o *options, client *git.Client) *modules {
-	return &modules{
+	client.Credentials = o.credentials
+	if o.auth == nil {
+		client.Private = func(repo string) {
+			o.log().Warn("vanity: a private repository is served to everybody: WithCredentials is given, but not WithAuth", "repository", repo)
+		}
+	}
+	m := &modules{
 		store:   modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}),
 		sources: sources{client: client, fresh: o.freshness},
 	}
+	if o.callers {
+		m.gate = new(admission.Gate)
+	}
+	return m
+}
+
+// admit asks the repository's host whether it lets the caller in, if that is what counts. The context that it gives carries his
+// credentials there.
+func (m *modules) admit(r *http.Request, cfg Config) (context.Context, error) {
+	if m.gate == nil {
+		return r.Context(), nil
+	}
+	repo, ok := m.sources.source(cfg).Repo.(*git.Repo)
+	if !ok || check.Local(cfg.URL) {
+		return nil, errors.New("WithCallersRights: a repository on this machine has no host to ask")
+	}
+	credentials := r.Header.Get("Authorization")
+	ctx := git.WithAuthorization(r.Context(), credentials)
+	err := m.gate.Admit(ctx, credentials, cfg.canonical().URL, func(ctx context.Context) error {
+		return m.store.Ask(ctx, hostOf(cfg), repo.Admit)
+	}, func(err error) bool {
+		var host *git.Error
+		return errors.As(err, &host) && (host.Kind == git.Denied || host.Kind == git.Forbidden || host.Kind == git.NoRepository)
+	})
+	return ctx, m.refused(err)
+}
+
+// refused says of a host's refusal that it is the caller's affair, if his own rights are what counts.
+func (m *modules) refused(err error) error {
+	var host *git.Error
+	switch {
+	case m.gate == nil || !errors.As(err, &host):
+	case host.Kind == git.Denied:
+		return &accessError{status: http.StatusUnauthorized, err: err}
+	case host.Kind == git.Forbidden:
+		return &accessError{status: http.StatusForbidden, err: err}
+	}
+	return err
+}
+
+// An accessError says that a caller may not have what he asks for.
+type accessError struct {
+	status int // 401 or 403
+	err    error
+}
+
+func (e *accessError) Error() string { return e.err.Error() }
+
+func (e *accessError) reply(text string) reply.Reply {
+	if e.status == http.StatusForbidden {
+		return reply.Message(e.status, reply.Private, "forbidden: %syour credentials do not allow it; ask the owner of the module for the right to read it", text)
+	}
+	rp := reply.Message(e.status, reply.Private, "unauthorized: %scredentials are needed, or others than these; the go command sends what .netrc has, or what GOAUTH gives (see go help goauth)", text)
+	rp.Authenticate = `Basic realm="Go modules", charset="UTF-8"`
+	return rp
+}
+
+// authorize asks the owner whether a caller may have a module.
+func (o *options) authorize(r *http.Request, modPath, repository string) error {
+	if o.auth == nil {
+		return nil
+	}
+	err := o.auth(r, modPath, repository)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUnauthorized):
+		return &accessError{status: http.StatusUnauthorized, err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return &accessError{status: http.StatusForbidden, err: err}
+	case r.Context().Err() != nil:
+		return r.Context().Err()
+	case errors.Is(err, fs.ErrNotExist):
+		return errNotServed
+	}
+	return fmt.Errorf("authorizing: %v", err) // it is nobody else's failure, whatever is wrapped
+}
+
+// isGuarded reports whether what is answered depends on who asks.
+func (o *options) isGuarded() bool { return o.auth != nil || o.callers }
+
+// guarded has an answer kept by nobody if it depends on who asks.
+func (o *options) guarded(rp reply.Reply) reply.Reply {
+	if o.isGuarded() {
+		rp.CacheControl, rp.Vary = reply.Private, "Authorization"
+	}
+	return rp
+}
+
+// isProbe reports whether a request is the one by which the go command finds out whether git's credentials are any good
+// (cmd/go/internal/auth, gitauth.go): HEAD for the prefix that they are for. It wants 200 or 401.
+func (o *options) isProbe(r *http.Request, path string) bool {
+	return o.auth != nil && r.Method == http.MethodHead && r.Header.Get("Authorization") != "" && strings.TrimSuffix(r.URL.Path, "/") == path &&
+		!(o.hasNext && path == "")
+}
+
+func (o *options) probe(r *http.Request) reply.Reply {
+	if err := o.authorize(r, "", ""); err != nil {
+		return o.guarded(errorReply(err, false))
+	}
+	return o.guarded(reply.Bytes(reply.Text, reply.Private, nil))
 }
 
 // module says what is stored under which names, and where it comes from.
@@ -362,12 +494,15 @@ func errorReply(err error, named bool) reply.Reply {
 	if errors.As(err, &re) {
 		text = re.subject + ": "
 	}
+	var access *accessError
 	var absent *modrepo.Error
 	var gone *modrepo.GoneError
 	var vanished *modstore.VanishedError
 	var busy *modstore.BusyError
 	var host *git.Error
 	switch {
+	case errors.As(err, &access):
+		return access.reply(text)
 	case errors.Is(err, modstore.ErrNotStored):
 		return reply.Message(http.StatusNotFound, reply.Never, "not found: %sthis server has not stored it, and the request's header Disable-Module-Fetch forbids to fetch it", text)
 	case errors.As(err, &vanished):
@@ -417,6 +552,8 @@ func hostReply(e *git.Error, text string) reply.Reply {
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthe repository lacks something that its branches or tags lead to; it may have changed just now", text)
 	case git.Denied:
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found, or private: %sthe git host asks for credentials, and this server has none for it", text)
+	case git.Refused:
+		return message(http.StatusBadGateway, reply.Never, "the git host refuses the credentials that this server has for it; only its owner can give it others")
 	case git.Limited:
 		rp := message(http.StatusTooManyRequests, reply.Never, "the git host limits the rate of requests; try again later")
 		rp.RetryAfter = max(rp.RetryAfter, retryLimited)

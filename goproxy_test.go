@@ -159,7 +159,7 @@ func TestGoproxyProtocol(t *testing.T) {
 		{"/@v/list/", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/@v/v1.0.0!.info", 404, "text/plain; charset=utf-8", minute, ""},
 		{"/../Tool/@v/list", 404, "text/plain; charset=utf-8", minute, ""},
-		{"/sub/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/sub: not the module that is served here\n"},
+		{"/sub/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/sub: no such module is served here\n"},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			status, header, body := get(t, base+tt.path)

@@ -38,6 +38,7 @@ import (
 // for concurrent use.
 func Gosub(base string, opts ...Option) http.Handler {
 	o := applyOptions(opts)
+	o.checkRights("Gosub")
 	hosts, err := gosubHosts(o.hosts)
 	if err != nil {
 		panic(fmt.Errorf("vanity: Gosub: %w", err))
@@ -87,7 +88,7 @@ func gosubRoute(escaped string, hosts []string) route {
 	if err == nil {
 		err = unescapeErr
 	}
-	return route{path: path, resolve: func(context.Context, string) (Config, error) { return cfg, nil }, err: err}
+	return route{path: path, repository: cfg.URL, resolve: func(context.Context, string) (Config, error) { return cfg, nil }, err: err}
 }
 
 // defaultHosts are served if nobody says otherwise.

@@ -33,7 +33,7 @@ func TestGosubRequests(t *testing.T) {
 		{"a spec", tool + file, 200, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
 		{"with slashes, as some write it", "git.acme.test/acme/mono:d=libs/tool&p=tool-;" + file, 200, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
 		{"with a module", "git.acme.test/acme/mono:d=libs%2Ftool&m=go.acme.test%2FTool&p=tool-;" + file, 200, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
-		{"of another module", "git.acme.test/acme/mono:d=libs%2Ftool&m=go.acme.test%2Fother&p=tool-;" + file, 404, "not found: go.acme.test/Tool: not the module that is served here\n"},
+		{"of another module", "git.acme.test/acme/mono:d=libs%2Ftool&m=go.acme.test%2Fother&p=tool-;" + file, 404, "not found: go.acme.test/Tool: no such module is served here\n"},
 		{"a path that go.mod does not declare", tool + "/go.acme.test/!tool/sub/@v/list", 404, `declares its path as "go.acme.test/Tool"`},
 		{"a version without a tag", tool + "/go.acme.test/!tool/@v/v1.9.0.info", 404, `the repository has no tag "tool-1.9.0"`},
 		{"default tags", "git.acme.test/acme/mono:d=libs%2Ftool;" + file, 200, ""},

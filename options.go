@@ -8,11 +8,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	"example.com/vanity/internal/dirstore"
 	"example.com/vanity/internal/modstore"
+	"example.com/vanity/internal/netrc"
 	"example.com/vanity/internal/pages"
+	"example.com/vanity/internal/passwords"
 	"example.com/vanity/internal/reply"
 )
 
@@ -34,6 +39,9 @@ type options struct {
 	freshness    time.Duration
 	withoutPages bool
 	templates    pages.Templates
+	credentials  func(context.Context, *url.URL) (user, password string, err error)
+	auth         func(r *http.Request, modulePath, repository string) error
+	callers      bool // their own rights count
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
@@ -142,6 +150,87 @@ func WithFreshness(d time.Duration) Option {
 	return func(o *options) { o.freshness = max(d, 0) }
 }
 
+// WithCredentials names a function that knows the credentials by which this server reads private repositories: the user and the
+// password, or token, for a repository's URL; two empty strings if it has none. Without this option none are sent, whatever
+// the environment has. See [EnvCredentials].
+//
+// A host is first asked without credentials, and only once it wants some is the function. They are sent over https alone, by
+// Basic authorization, which GitHub, GitLab, Gitea, Bitbucket and others take tokens in, and never to another host that it
+// redirects to. The URL is https, has the host that asks, and no query. An error is answered with 500 and logged, so it must
+// not hold anything secret. The function must be safe for concurrent use.
+//
+// Whoever may ask the handler gets what the credentials can read. A repository that needed some is logged once where it is
+// served without [WithAuth].
+func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, password string, err error)) Option {
+	return func(o *options) { o.credentials = credentials }
+}
+
+// EnvCredentials is a function for [WithCredentials]: for https://github.com it gives the token in the variable GITHUB_TOKEN,
+// if that is set; else what the file .netrc says for the host, as git and the go command read it: the one that the variable
+// NETRC names, or that in the home directory. Both are looked up each time.
+func EnvCredentials(_ context.Context, u *url.URL) (user, password string, err error) {
+	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(u.Host, "github.com") {
+		return "x-access-token", token, nil
+	}
+	entries, err := netrc.Read()
+	if err != nil {
+		return "", "", fmt.Errorf("vanity: EnvCredentials: %w", err)
+	}
+	e, _ := netrc.Find(entries, u.Host)
+	return e.Login, e.Password, nil
+}
+
+// ErrUnauthorized says that who asks must send credentials, or others: see [WithAuth].
+var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
+
+// WithAuth names a function that is asked who may have what, before anything else is done for a request, and before
+// anything is said of it. It gets the module path that is asked for, and for [Gosub] the URL of the repository, both as they
+// were read, whatever their encoding was; they are empty where the request is malformed, and for the probe by which the go
+// command tries credentials of git (GOAUTH=git): HEAD at the base. [PasswordAuth] makes such a function.
+//
+// A nil error lets the request pass. One that is [ErrUnauthorized] is answered with 401, so that the go command sends what it
+// has, from .netrc or by GOAUTH; one that is [fs.ErrPermission] with 403; one that is [fs.ErrNotExist] with 404, as what is
+// not served at all; any other with 500, and logged. Only who passes learns more of why something isn't there. All answers
+// have "Cache-Control: private, no-store" and "Vary: Authorization".
+//
+// For [Meta] it guards what it lists of the versions alone: pages for the go command must be there for everyone, and have
+// nothing but what the configuration says. The function must be safe for concurrent use. If it is nil or not given, everybody
+// may have everything.
+func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
+	return func(o *options) { o.auth = auth }
+}
+
+// PasswordAuth is a function for [WithAuth] that lets in whoever sends one of some passwords: the user's own by Basic
+// authorization, as the go command sends it from .netrc. The password of the user "" is a token, good with any user, or by
+// Bearer authorization. A password may be given as "sha256:" and its SHA-256 in hexadecimal digits, which is enough for one
+// that nobody can guess. No password is kept, and the comparison takes as long whatever is wrong. PasswordAuth panics if
+// there is no password, or an empty one.
+func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, repository string) error {
+	set, err := passwords.New(byUser)
+	if err != nil {
+		panic(fmt.Errorf("vanity: PasswordAuth: %w", err))
+	}
+	return func(r *http.Request, _, _ string) error {
+		if !set.Check(r) {
+			return ErrUnauthorized
+		}
+		return nil
+	}
+}
+
+// WithCallersRights gives each caller what the repository's host lets himself read: the credentials that he sends, from his
+// .netrc or by GOAUTH, go on to the host, and to no other; with none, he gets what is public. Nothing is served to him, not
+// even what is stored, before the host has let him in, which is remembered for a minute (a refusal for 10 seconds), by a hash. No
+// credentials of the server are involved. A host that wants others answers 401, through us, or 403. When it is down,
+// nobody gets anything.
+//
+// They are sent over https alone. A repository on this machine has no host to ask: [Goproxy] panics, and for [GoproxyFunc] it
+// is answered with 500. All panic if [WithCredentials] is given too. Answers have "Cache-Control: private, no-store" and "Vary:
+// Authorization". [Meta] lists versions by it.
+func WithCallersRights() Option {
+	return func(o *options) { o.callers = true }
+}
+
 // WithoutPages has [Meta] answer the go command (?go-get=1) and the source links of pkg.go.dev alone. All that is for people
 // goes to the handler of [WithNext], at the paths of imports too. Other constructors ignore it.
 func WithoutPages() Option {
@@ -187,6 +276,13 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 func (o *options) refuseHosts(constructor string) {
 	if o.hosts != nil {
 		panic(fmt.Errorf("vanity: %s: WithHosts can't be enforced here: it is for Gosub", constructor))
+	}
+}
+
+// checkRights panics if two options say whose rights count.
+func (o *options) checkRights(constructor string) {
+	if o.callers && o.credentials != nil {
+		panic(fmt.Errorf("vanity: %s: WithCallersRights and WithCredentials: either the caller's rights count, or those of the server", constructor))
 	}
 }
 

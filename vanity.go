@@ -155,6 +155,7 @@ import (
 	"example.com/vanity/internal/discovery"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/modrepo"
+	"example.com/vanity/internal/modstore"
 	"example.com/vanity/internal/pages"
 	"example.com/vanity/internal/reply"
 	"example.com/vanity/internal/strictjson"
@@ -323,6 +324,7 @@ func ParseSite(data []byte) (Site, error) {
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuseHosts("Meta")
+	o.checkRights("Meta")
 	if err := site.Validate(); err != nil {
 		panic(err)
 	}
@@ -383,6 +385,9 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 		return nil, false
 	}
 	d := m.site.At(r.Host)
+	if m.isProbe(r, strings.TrimSuffix(link(d.Prefix("")), "/")) {
+		return func() reply.Reply { return m.probe(r) }, true
+	}
 	importPath := d.Name() + path
 	rest, ok := d.Cut(importPath)
 	if !ok {
@@ -513,13 +518,14 @@ func (m *metaHandler) modulePage(r *http.Request, d discovery.Site, page discove
 	}
 	if importPath == page.Prefix {
 		rest, _ := d.Cut(importPath)
-		m.list(&p, r, d, rest)
+		m.listImports(&p, r, d, rest)
 	}
-	fresh := m.age
-	if cfg, ok := m.config.config(p.Module); ok {
-		fresh = min(fresh, m.versions(r, &p, cfg, page.Source))
+	cfg, ok := m.config.config(p.Module)
+	if !ok {
+		return m.render(r, pages.Module, p, m.age)
 	}
-	return m.render(r, pages.Module, p, fresh)
+	fresh := min(m.age, m.versions(r, &p, cfg, page.Source))
+	return m.guarded(m.render(r, pages.Module, p, fresh))
 }
 
 // moduleOf returns the path of the module that an import path of a prefix is in: the prefix, or a major version of it.
@@ -551,7 +557,7 @@ func (m *metaHandler) indexPage(r *http.Request, d discovery.Site, path string) 
 	if path != "" {
 		p.Index = m.index(d)
 	}
-	m.list(&p, r, d, path)
+	m.listImports(&p, r, d, path)
 	return m.render(r, pages.Index, p, m.age)
 }
 
@@ -566,8 +572,8 @@ func (m *metaHandler) below(path string) []string {
 	return m.sorted[from:to]
 }
 
-// list adds the imports below a path to a page, as many as it may have.
-func (m *metaHandler) list(p *Page, r *http.Request, d discovery.Site, path string) {
+// listImports adds the imports below a path to a page, as many as it may have.
+func (m *metaHandler) listImports(p *Page, r *http.Request, d discovery.Site, path string) {
 	keys := m.below(path)
 	if after := r.URL.Query().Get("after"); after != "" {
 		i, found := slices.BinarySearch(keys, after)
@@ -594,7 +600,7 @@ func (m *metaHandler) list(p *Page, r *http.Request, d discovery.Site, path stri
 func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source discovery.Source) (fresh time.Duration) {
 	ctx, cancel := context.WithTimeout(r.Context(), versionsTimeout)
 	defer cancel()
-	list, err := m.modules.store.Versions(ctx, m.modules.module(cfg, p.Module))
+	list, err := m.list(r.WithContext(ctx), cfg, p.Module)
 	if err != nil {
 		return m.withoutVersions(r, p, err)
 	}
@@ -618,13 +624,30 @@ func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source disc
 	return m.freshness
 }
 
+// list lists the versions of a module for whoever may know them.
+func (m *metaHandler) list(r *http.Request, cfg Config, modPath string) (*modstore.Listing, error) {
+	if err := m.authorize(r, modPath, ""); err != nil {
+		return nil, err
+	}
+	ctx, err := m.modules.admit(r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.modules.store.Versions(ctx, m.modules.module(cfg, modPath))
+	return list, m.modules.refused(err)
+}
+
 const noVersions = "There are no versions yet."
 
 // withoutVersions says why a page has none, and for how long that holds. What the owner must mend says nothing of whether
 // there are versions.
 func (m *metaHandler) withoutVersions(r *http.Request, p *Page, err error) (fresh time.Duration) {
+	var access *accessError
 	var host *git.Error
 	var absent *modrepo.Error
+	if errors.As(err, &access) {
+		return 0
+	}
 	isMissing := errors.As(err, &host) && (host.Kind == git.NoRepository || host.Kind == git.Denied)
 	if isMissing || errors.As(err, &absent) && !absent.Owner {
 		p.Notice = noVersions

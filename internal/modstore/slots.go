@@ -35,6 +35,16 @@ type waiter struct {
 	turn chan struct{} // closed when it has its slot
 }
 
+// Ask runs what asks a host, once it may.
+func (s *Store) Ask(ctx context.Context, host string, ask func(context.Context) error) error {
+	free, err := s.slots.take(ctx, host)
+	if err != nil {
+		return err
+	}
+	defer free()
+	return ask(ctx)
+}
+
 // take waits for a slot, which is to be given back by calling free.
 func (s *slots) take(ctx context.Context, host string) (free func(), err error) {
 	w, err := s.queue(host)

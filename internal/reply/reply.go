@@ -19,6 +19,7 @@ const (
 	Brief     = "public, max-age=60"                  // absence: what isn't there may be there any minute
 	Stale     = "no-cache"                            // what is out of date, for want of anything newer: ask again each time
 	Never     = "no-store"                            // failures
+	Private   = "private, no-store"                   // what depends on who asks
 )
 
 // For says that an answer may be kept for a time of its own, rounded down to seconds: nobody shall have it longer. What is
@@ -46,7 +47,9 @@ type Reply struct {
 	ETag         string        // with its quotes; empty for none
 	RetryAfter   time.Duration // zero for none
 	Allow        string        // for 405
+	Authenticate string        // for 401
 	Location     string        // for a redirect
+	Vary         string        // header of the request that the answer depends on; empty for none
 	Policy       string        // Content-Security-Policy, unless the header has one already; empty for none
 	Body         io.ReadSeeker // read from its start; nil for none; the kernel may copy an *os.File
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
@@ -113,7 +116,11 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	set("Cache-Control", rp.CacheControl)
 	set("ETag", rp.ETag)
 	set("Allow", rp.Allow)
+	set("WWW-Authenticate", rp.Authenticate)
 	set("Location", rp.Location)
+	if rp.Vary != "" {
+		h.Add("Vary", rp.Vary)
+	}
 	if h.Get(policy) == "" {
 		set(policy, rp.Policy)
 	}

@@ -88,8 +88,7 @@ func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath strin
 
 func goproxyFunc(constructor, base string, resolve func(context.Context, string) (Config, error), opts []Option) http.Handler {
 	o := applyOptions(opts)
-	o.refuseHosts(constructor)
-	o.checkRights(constructor)
+	o.refuse(constructor)
 	h := newHandler(constructor, base, o, &git.Client{HTTP: o.httpClient()})
 	h.route = func(r *http.Request) (route, bool) {
 		path, ok := cutBase(r.URL.Path, h.base)

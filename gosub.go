@@ -38,7 +38,7 @@ import (
 // for concurrent use.
 func Gosub(base string, opts ...Option) http.Handler {
 	o := applyOptions(opts)
-	o.checkRights("Gosub")
+	o.refuse("Gosub")
 	hosts, err := gosubHosts(o.hosts)
 	if err != nil {
 		panic(fmt.Errorf("vanity: Gosub: %w", err))

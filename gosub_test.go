@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,20 +230,24 @@ func TestOptionTable(t *testing.T) {
 		"Goproxy": func(o ...vanity.Option) http.Handler {
 			return vanity.Goproxy("", vanity.Config{URL: "https://github.com/acme/mono"}, o...)
 		},
+		"GoproxyFunc": func(o ...vanity.Option) http.Handler {
+			return vanity.GoproxyFunc("", func(context.Context, string) (vanity.Config, error) { return vanity.Config{}, fs.ErrNotExist }, o...)
+		},
 		"Gosub": func(o ...vanity.Option) http.Handler { return vanity.Gosub("", o...) },
 		"Meta": func(o ...vanity.Option) http.Handler {
 			return vanity.Meta(vanity.Site{Host: "go.acme.test", Paths: map[string]vanity.Import{"": {Repo: "https://github.com/acme/x"}}}, o...)
 		},
 	}
+	const all = "Goproxy GoproxyFunc Gosub Meta"
 	for option, tt := range map[string]struct {
 		option vanity.Option
 		takers string
 	}{
-		"none":              {nil, "Goproxy Gosub Meta"},
-		"WithNext":          {vanity.WithNext(http.NotFoundHandler()), "Goproxy Gosub Meta"},
-		"WithClient":        {vanity.WithClient(&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{}}}), "Goproxy Gosub Meta"},
-		"WithTrustedClient": {vanity.WithTrustedClient(&http.Client{Transport: roundTripper{}}), "Goproxy Gosub Meta"},
-		"WithLogger":        {quiet(), "Goproxy Gosub Meta"},
+		"none":              {nil, all},
+		"WithNext":          {vanity.WithNext(http.NotFoundHandler()), all},
+		"WithClient":        {vanity.WithClient(&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{}}}), all},
+		"WithTrustedClient": {vanity.WithTrustedClient(&http.Client{Transport: roundTripper{}}), all},
+		"WithLogger":        {quiet(), all},
 		"WithHosts":         {vanity.WithHosts("github.com"), "Gosub"},
 	} {
 		for name, make := range constructors {
@@ -250,8 +256,11 @@ func TestOptionTable(t *testing.T) {
 				make(tt.option)
 				return nil
 			}()
-			if takes := panicked == nil; takes != strings.Contains(tt.takers, name) {
+			if takes := panicked == nil; takes != slices.Contains(strings.Fields(tt.takers), name) {
 				t.Errorf("%s with %s: %v", name, option, panicked)
+			}
+			if err, ok := panicked.(error); panicked != nil && (!ok || !strings.HasPrefix(err.Error(), "vanity: "+name+": "+option+" can't be enforced here: it is for ")) {
+				t.Errorf("%s with %s panics with %v", name, option, panicked)
 			}
 		}
 	}

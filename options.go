@@ -7,9 +7,11 @@ import (
 	"html/template"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +43,8 @@ type options struct {
 	templates    pages.Templates
 	credentials  func(context.Context, *url.URL) (user, password string, err error)
 	auth         func(r *http.Request, modulePath, repository string) error
-	callers      bool // their own rights count
+	callers      bool                // their own rights count
+	guards       map[string][]string // the guards that were given, with the constructors that enforce them
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
@@ -68,7 +71,10 @@ func WithTrustedClient(client *http.Client) Option {
 // WithHosts names the hosts whose repositories [Gosub] serves, as host names without a port, in place of github.com.
 // No other constructor can enforce it: they panic.
 func WithHosts(hosts ...string) Option {
-	return func(o *options) { o.hosts = append([]string{}, hosts...) }
+	return func(o *options) {
+		o.guard("WithHosts", "Gosub")
+		o.hosts = append([]string{}, hosts...)
+	}
 }
 
 // WithLogger names the logger for what the owner must know; if it is not given, [slog.Default] at the time of the
@@ -197,7 +203,10 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 // nothing but what the configuration says. The function must be safe for concurrent use. If it is nil or not given, everybody
 // may have everything.
 func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
-	return func(o *options) { o.auth = auth }
+	return func(o *options) {
+		o.auth = auth
+		o.guard("WithAuth", "Goproxy", "GoproxyFunc", "Gosub", "Meta")
+	}
 }
 
 // PasswordAuth is a function for [WithAuth] that lets in whoever sends one of some passwords: the user's own by Basic
@@ -228,7 +237,10 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 // is answered with 500. All panic if [WithCredentials] is given too. Answers have "Cache-Control: private, no-store" and "Vary:
 // Authorization". [Meta] lists versions by it.
 func WithCallersRights() Option {
-	return func(o *options) { o.callers = true }
+	return func(o *options) {
+		o.callers = true
+		o.guard("WithCallersRights", "Goproxy", "GoproxyFunc", "Gosub", "Meta")
+	}
 }
 
 // WithoutPages has [Meta] answer the go command (?go-get=1) and the source links of pkg.go.dev alone. All that is for people
@@ -272,15 +284,21 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	reply.Message(http.StatusNotFound, reply.Brief, "404 page not found").Write(w, r)
 }
 
-// refuseHosts panics if a guard was given to a constructor that can't enforce it.
-func (o *options) refuseHosts(constructor string) {
-	if o.hosts != nil {
-		panic(fmt.Errorf("vanity: %s: WithHosts can't be enforced here: it is for Gosub", constructor))
+// guard notes that a guard was given, and which constructors enforce it.
+func (o *options) guard(option string, enforcers ...string) {
+	if o.guards == nil {
+		o.guards = make(map[string][]string)
 	}
+	o.guards[option] = enforcers
 }
 
-// checkRights panics if two options say whose rights count.
-func (o *options) checkRights(constructor string) {
+// refuse panics if a guard was given to a constructor that can't enforce it, or if two options say whose rights count.
+func (o *options) refuse(constructor string) {
+	for _, option := range slices.Sorted(maps.Keys(o.guards)) {
+		if enforcers := o.guards[option]; !slices.Contains(enforcers, constructor) {
+			panic(fmt.Errorf("vanity: %s: %s can't be enforced here: it is for %s", constructor, option, strings.Join(enforcers, ", ")))
+		}
+	}
 	if o.callers && o.credentials != nil {
 		panic(fmt.Errorf("vanity: %s: WithCallersRights and WithCredentials: either the caller's rights count, or those of the server", constructor))
 	}

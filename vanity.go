@@ -323,8 +323,7 @@ func ParseSite(data []byte) (Site, error) {
 // not be shared by the hosts.
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
-	o.refuseHosts("Meta")
-	o.checkRights("Meta")
+	o.refuse("Meta")
 	if err := site.Validate(); err != nil {
 		panic(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Main is for TestMain: os.Exit(gittest.Main(m)). It takes away what would make tests depend on who runs them (see
 // [Environ]), gives git and the go command settings that reach nobody, and makes [http.DefaultTransport], with all
-// clones of it, and [net.DefaultResolver] refuse to leave this machine.
+// clones of it, and [net.DefaultResolver] refuse to leave this machine. See [AnswerNames] for names.
 func Main(m *testing.M) int {
 	for _, kv := range os.Environ() {
 		if key, _, _ := strings.Cut(kv, "="); foreign(key) {
@@ -30,6 +30,9 @@ func Main(m *testing.M) int {
 	net.DefaultResolver = &net.Resolver{
 		PreferGo: true, // it knows localhost from the hosts file
 		Dial: func(_ context.Context, _, addr string) (net.Conn, error) {
+			if answer := nameServer.Load(); answer != nil {
+				return dialNameServer(*answer), nil
+			}
 			return nil, fmt.Errorf("gittest: no name server is asked in tests (%s)", addr)
 		},
 	}

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,9 +11,11 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"example.com/vanity/internal/gittest"
 	"example.com/vanity/internal/guard"
 )
 
@@ -223,6 +226,96 @@ func TestTransportRefuses(t *testing.T) {
 				t.Errorf("the server got %d connections", n)
 			}
 		})
+	}
+}
+
+// dialled makes a guarded transport for the port of a server, which is let to no other machine, whatever the guard says:
+// from a loopback address, the system connects to no other one.
+func dialled(t *testing.T, srv *httptest.Server, hosts ...string) *http.Transport {
+	t.Helper()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	guarded, err := guard.TransportAt(from, port(t, srv), srv.Client().Transport.(*http.Transport), hosts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded.TLSClientConfig.ServerName = "example.com" // of httptest's certificate
+	t.Cleanup(guarded.CloseIdleConnections)
+	return guarded
+}
+
+func port(t *testing.T, srv *httptest.Server) uint16 {
+	t.Helper()
+	return uint16(srv.Listener.Addr().(*net.TCPAddr).Port)
+}
+
+// The hosts that the owner names may be anywhere, and nobody else.
+func TestTransportHosts(t *testing.T) {
+	srv, connections := tlsServer(t)
+	gittest.AnswerNames(t, func(name string) []netip.Addr {
+		if strings.HasSuffix(name, "acme.test") {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+		}
+		return nil
+	})
+	rt := dialled(t, srv, "git.acme.test", "127.0.0.1")
+	own := fmt.Sprintf(":%d/", port(t, srv))
+	for _, tt := range []struct{ url, want string }{
+		{"https://git.acme.test" + own, ""},
+		{"https://GIT.acme.test" + own, ""},
+		{"https://127.0.0.1" + own, ""},
+		{"https://git.acme.test:1/", "port 1 is not "},
+		{"https://git.acme.test." + own, "127.0.0.1 is no public address"},
+		{"https://sub.git.acme.test" + own, "127.0.0.1 is no public address"},
+		{"https://acme.test" + own, "127.0.0.1 is no public address"},
+		{"https://localhost" + own, "is no public address"},
+	} {
+		_, err := get(rt, tt.url)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("GET %s: %v; want %q", tt.url, err, tt.want)
+		}
+		if n := len(connections); (n == 1) != (tt.want == "") {
+			t.Errorf("GET %s: %d connections", tt.url, n)
+		}
+		for len(connections) > 0 {
+			<-connections
+		}
+		rt.CloseIdleConnections()
+	}
+}
+
+// A name that changes between two lookups gains nothing: each connection is to the address that was checked for it.
+func TestTransportRebinding(t *testing.T) {
+	srv, connections := tlsServer(t)
+	var lookups atomic.Int32
+	answers := []struct {
+		addrs []string
+		want  string // in the error
+	}{
+		{[]string{"8.8.8.8"}, "8.8.8.8:"}, // which the guard has allowed
+		{[]string{"127.0.0.1"}, "127.0.0.1 is no public address"},
+		{[]string{"8.8.8.8", "127.0.0.1"}, ""},
+		{[]string{"127.0.0.1", "8.8.8.8"}, ""},
+		{[]string{"::1", "10.0.0.1", "169.254.169.254"}, "is no public address"},
+	}
+	gittest.AnswerNames(t, func(string) (addrs []netip.Addr) {
+		n := int(lookups.Add(1)-1) / 2 // IPv4 and IPv6
+		for _, addr := range answers[n%len(answers)].addrs {
+			addrs = append(addrs, netip.MustParseAddr(addr))
+		}
+		return addrs
+	})
+	rt := dialled(t, srv)
+	for i, tt := range answers {
+		_, err := get(rt, fmt.Sprintf("https://rebind.acme.test:%d/", port(t, srv)))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || i == 0 && strings.Contains(err.Error(), "no public") {
+			t.Errorf("with %v: %v; want %q", tt.addrs, err, tt.want)
+		}
+		if n := int(lookups.Load()); n != 2*(i+1) {
+			t.Errorf("with %v: %d queries in all, want two for each connection", tt.addrs, n)
+		}
+	}
+	if len(connections) > 0 {
+		t.Error("a connection was made")
 	}
 }
 

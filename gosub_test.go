@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -103,69 +104,144 @@ func TestGosubSubpackage(t *testing.T) {
 	}
 }
 
-// TestGosubGuard checks that whatever a name resolves to, no connection is made to this machine, and that a redirect
-// leads nowhere else.
-func TestGosubGuard(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:443")
-	if err != nil {
-		t.Skip("port 443 can't be had: ", err)
+// takes reports whether a Gosub takes a spec, without asking a host, and what it says if not.
+func takes(t testing.TB, h http.Handler, spec string) (ok bool, body string) {
+	t.Helper()
+	r := request(t, http.MethodGet, "http://go.acme.test/"+spec+"/go.acme.test/x/@v/v1.0.0.info")
+	r.Header.Set("Disable-Module-Fetch", "true")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	body = rec.Body.String()
+	if rec.Code != 404 {
+		t.Errorf("%s: status %d, %q", spec, rec.Code, body)
 	}
-	defer listener.Close()
-	connected := make(chan bool, 10)
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-			connected <- true
+	return strings.Contains(body, "has not stored it"), body
+}
+
+func TestGosubHosts(t *testing.T) {
+	const defaults = "github.com, gitlab.com, bitbucket.org, codeberg.org, git.sr.ht"
+	for _, tt := range []struct {
+		hosts string // separated by commas; if empty, none are named
+		spec  string
+		want  string // what the answer says if the repository is not served
+	}{
+		{"", "github.com/o/r;", ""},
+		{"", "GitHub.com/o/r;", ""},
+		{"", "gitlab.com/g/sub/r;", ""},
+		{"", "bitbucket.org/o/r;", ""},
+		{"", "codeberg.org/o/r;", ""},
+		{"", "git.sr.ht/~o/r;", ""},
+		{"", "git.acme.test/o/r;", "repositories of git.acme.test are not served here, only those of " + defaults + "\n"},
+		{"", "gist.github.com/o/r;", "repositories of gist.github.com are not served"},
+		{"", "github.com.evil.test/o/r;", "repositories of github.com.evil.test are not served"},
+		{"", "evil.test/github.com/r;", "repositories of evil.test are not served"},
+
+		{"Git.Acme.test", "git.acme.test/any/thing;", ""},
+		{"git.acme.test/*", "git.acme.test/any/thing;", ""},
+		{"git.acme.test", "github.com/o/r;", "repositories of github.com are not served here, only those of git.acme.test\n"},
+
+		{"github.com/acme/*", "github.com/acme/x;", ""},
+		{"github.com/acme/*", "github.com/Acme/X.git;", ""},
+		{"github.com/ACME/*", "github.com/acme/x;", ""},
+		{"github.com/acme/*", "github.com/acm%65/x;", ""},
+		{"github.com/acme/*", "github.com/other/x;", `the repository "github.com/other/x" is not served here, only those of github.com/acme/*` + "\n"},
+		{"github.com/acme/*", "github.com/acme-inc/x;", "is not served here"},
+		{"github.com/acme/*", "github.com/acme;", "want https://github.com/OWNER/REPO"},
+		{"github.com/acme/*", "github.com/acme%2Fx/y;", "OWNER/REPO"},
+		{"github.com/acme/*", "github.com/%E2%84%AAacme/x;", "is not served here"},
+		{"github.com/kacme/*", "github.com/%E2%84%AAacme/x;", "is not served here"}, // the Kelvin sign, whose lower case is k
+		{"github.com/acme/*", "gitlab.com/acme/x;", "repositories of gitlab.com are not served"},
+
+		{"gitlab.com/acme/*", "gitlab.com/acme/x;", ""},
+		{"gitlab.com/acme/*", "gitlab.com/acme/group/sub/x;", ""},
+		{"gitlab.com/acme/group/*", "gitlab.com/acme/x;", "is not served here"},
+		{"gitlab.com/acme/group/*", "gitlab.com/acme/group;", "is not served here"},
+
+		{"github.com/acme/x", "github.com/acme/x;", ""},
+		{"github.com/acme/x.git", "github.com/acme/x;", ""},
+		{"github.com/acme/x", "github.com/acme/x.git;", ""},
+		{"github.com/acme/x", "github.com/acme/x.git.git;", "is not served here"},
+		{"github.com/acme/x", "github.com/acme/xy;", "is not served here"},
+		{"git.acme.test/x", "git.acme.test/x/y;", "is not served here"},
+
+		// Where the case of letters may make a difference.
+		{"git.sr.ht/~acme/*", "git.sr.ht/~acme/x;", ""},
+		{"git.sr.ht/%7Eacme/*", "git.sr.ht/~acme/x;", ""},
+		{"git.sr.ht/~acme/*", "git.sr.ht/~Acme/x;", "is not served here"},
+		{"git.acme.test/team/*", "git.acme.test/Team/x;", "is not served here"},
+		{"git.acme.test/My Team/*", "git.acme.test/My%20Team/x;", ""},
+
+		{"github.com/acme/*,git.acme.test", "git.acme.test/x;", ""},
+		{"github.com/acme/*,github.com/other/x", "github.com/other/x;", ""},
+		{"github.com/acme/*,github.com/other/x", "github.com/other/y;", "only those of github.com/acme/*, github.com/other/x"},
+		{strings.Repeat("github.com/acme/*,", 49) + "github.com/acme/x", "github.com/o/r;", ", 30 more"},
+	} {
+		opts := []vanity.Option{quiet()}
+		if tt.hosts != "" {
+			opts = append(opts, vanity.WithHosts(strings.Split(tt.hosts, ",")...))
 		}
-	}()
-	for _, host := range []string{"localhost", "127.0.0.1", "localhost.localdomain"} {
-		h := vanity.Gosub("", vanity.WithHosts(host), quiet(), vanity.WithTrustedClient(nil)) // nil is none, and lifts no guard
-		base := serve(t, h)
-		if status, _, body := get(t, base+"/"+host+"/o/r;/go.acme.test/x/@v/list"); status != 502 || !strings.Contains(body, "could not be reached") {
-			t.Errorf("%s: status %d, %q", host, status, body)
+		ok, body := takes(t, vanity.Gosub("", opts...), tt.spec)
+		if ok != (tt.want == "") || !strings.Contains(body, tt.want) {
+			t.Errorf("hosts %q, spec %s: %q, want %q", tt.hosts, tt.spec, body, tt.want)
 		}
-	}
-	if len(connected) > 0 {
-		t.Error("a connection was made")
 	}
 }
 
 func TestGosubRedirects(t *testing.T) {
 	repo := gittest.New(t, acme)
-	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo, "other/mono": repo})
+	const host, team, moved = "git.acme.test", "git.acme.test/old/*", "https://git.acme.test/acme/mono"
 	for _, tt := range []struct {
-		target string
-		status int
+		hosts, target string
+		status        int
 	}{
-		{"https://git.acme.test/acme/mono", 200}, // a renamed repository
-		{"https://evil.test/acme/mono", 502},
-		{"http://git.acme.test/acme/mono", 502},
-		{"https://git.acme.test:8443/acme/mono", 502},
-		{"https://127.0.0.1/acme/mono", 502},
+		{host, moved, 200}, // a renamed repository
+		{host, "https://evil.test/acme/mono", 502},
+		{host, "http://git.acme.test/acme/mono", 502},
+		{host, "https://git.acme.test:8443/acme/mono", 502},
+		{host, "https://127.0.0.1/acme/mono", 502},
+		{host, "https://git.acme.test./acme/mono", 502},
+		{host, "//evil.test/acme/mono", 502},
+
+		{team + " git.acme.test/acme/*", moved, 200},
+		{team + " git.acme.test/acme/*", moved + ".git", 200},
+		{team + " git.acme.test/acme/mono", moved, 200},
+		{team + " git.acme.test/acme/mono", "https://git.acme.test:443/acme/mono", 200},
+		{team + " git.acme.test/acme/mono", "/acme/mono", 200},
+		{team, moved, 502},
+		{team, "/acme/mono", 502},
+		{team, "../../../acme/mono", 502},
+		{team, "https://git.acme.test/old/../acme/mono", 502},
+		{team, "https://git.acme.test/old/%2e%2e/acme/mono", 502},
+		{team, "https://git.acme.test/old%2f..%2facme/mono", 502},
+		{team, "https://git.acme.test/old/..;/acme/mono", 502},
+		{team, `https://git.acme.test/old/..\acme/mono`, 502},
+		{team, "https://git.acme.test//old/mono", 502},
+		{team, "https://git.acme.test/Old/mono", 502},
+		{team, "https://user@git.acme.test/acme/mono", 502},
+		{team, "https://git.acme.test/acme/mono/info/refs?old=", 502},
 	} {
 		server.Wrap(nil)
 		server.Wrap(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if rest, ok := strings.CutPrefix(r.URL.Path, "/old"); ok {
-					http.Redirect(w, r, tt.target+rest+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+				if rest, ok := strings.CutPrefix(r.URL.Path, "/old/tool"); ok {
+					w.Header().Set("Location", tt.target+rest+"?"+r.URL.RawQuery)
+					w.WriteHeader(http.StatusMovedPermanently)
 					return
 				}
 				next.ServeHTTP(w, r)
 			})
 		})
 		server.Reset()
-		base := serve(t, vanity.Gosub("", trusting(server)...))
-		status, _, body := get(t, base+"/git.acme.test/old:d=libs%2Ftool&p=tool-;/go.acme.test/!tool/@v/list")
+		hosts := vanity.WithHosts(strings.Fields(tt.hosts)...)
+		base := serve(t, vanity.Gosub("", append(trusting(server), hosts)...))
+		status, _, body := get(t, base+"/git.acme.test/old/tool:d=libs%2Ftool&p=tool-;/go.acme.test/!tool/@v/list")
 		if status != tt.status {
-			t.Errorf("redirect to %s: status %d, %q; want %d", tt.target, status, body, tt.status)
+			t.Errorf("%s, redirect to %s: status %d, %q; want %d", tt.hosts, tt.target, status, body, tt.status)
 		}
 		for _, r := range server.Requests() {
-			if r.Host != "git.acme.test" {
-				t.Errorf("redirect to %s: a request to %s", tt.target, r.Host)
+			if name, _, _ := strings.Cut(r.Host, ":"); name != "git.acme.test" || tt.status != 200 && !strings.HasPrefix(r.Path, "/old/tool") {
+				t.Errorf("%s, redirect to %s: a request to %s%s", tt.hosts, tt.target, r.Host, r.Path)
 			}
 		}
 	}
@@ -199,6 +275,14 @@ func TestConstructorPanics(t *testing.T) {
 		{"Gosub with a port", func() { vanity.Gosub("", vanity.WithHosts("github.com:8080")) }, []string{"vanity: Gosub: WithHosts", `"github.com:8080"`}},
 		{"Gosub with an address", func() { vanity.Gosub("", vanity.WithHosts("[::1]")) }, []string{"vanity: Gosub: WithHosts", `"[::1]"`}},
 		{"Gosub with a wildcard", func() { vanity.Gosub("", vanity.WithHosts("*.acme.test")) }, []string{"vanity: Gosub: WithHosts"}},
+		{"Gosub with a wildcard in a path", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/*/x")) }, []string{"vanity: Gosub: WithHosts", `"*" stands at the end alone`}},
+		{"Gosub with part of an element", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/acme*")) }, []string{"vanity: Gosub: WithHosts", `"*" stands at the end alone`}},
+		{"Gosub with an owner", func() { vanity.Gosub("", vanity.WithHosts("github.com/acme")) }, []string{"vanity: Gosub: WithHosts", `"github.com/acme"`, "HOST/PATH/*"}},
+		{"Gosub with a directory", func() { vanity.Gosub("", vanity.WithHosts("github.com/acme/mono/*")) }, []string{"vanity: Gosub: WithHosts", "OWNER/REPO"}},
+		{"Gosub with a slash too many", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/acme/")) }, []string{"vanity: Gosub: WithHosts"}},
+		{"Gosub with dots", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/a/../*")) }, []string{"vanity: Gosub: WithHosts", `".."`}},
+		{"Gosub with a path that no spec can hold", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/a:b/*")) }, []string{"vanity: Gosub: WithHosts", "spec"}},
+		{"Gosub with credentials", func() { vanity.Gosub("", vanity.WithHosts("u:p@git.acme.test")) }, []string{"vanity: Gosub: WithHosts"}},
 		{"Gosub with a RoundTripper of the owner's", func() {
 			vanity.Gosub("", vanity.WithClient(&http.Client{Transport: roundTripper{http.DefaultTransport}}))
 		}, []string{"vanity: Gosub", "roundTripper", "WithTrustedClient"}},

@@ -68,8 +68,17 @@ func WithTrustedClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, client != nil }
 }
 
-// WithHosts names the hosts whose repositories [Gosub] serves, as host names without a port, in place of github.com.
-// No other constructor can enforce it: they panic.
+// WithHosts names the repositories that [Gosub] serves, in place of those of github.com, gitlab.com, bitbucket.org,
+// codeberg.org and git.sr.ht: all of a host, what is below a path at a host, or one repository.
+//
+//	vanity.WithHosts("git.acme.dev", "github.com/acme/*", "github.com/golang/mod")
+//
+// A redirect must lead to a repository that is named, too: for one that was moved, name both places. Paths are compared
+// as [Encode] writes them; the case of letters makes no difference at github.com, gitlab.com, bitbucket.org and
+// codeberg.org, for which it makes none, and does anywhere else. Whoever is refused is told what is served.
+//
+// A host that is named here is connected to wherever it is, on port 443, private addresses included: so name none that
+// strangers must not have asked by this server. No other constructor can enforce WithHosts: they panic.
 func WithHosts(hosts ...string) Option {
 	return func(o *options) {
 		o.guard("WithHosts", "Gosub")

@@ -1,8 +1,13 @@
 package vanity
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 
@@ -80,6 +85,8 @@ func (c Config) Validate() error {
 // An error says why c can't be written: it is not valid (the error is that of [Config.Validate]), or its URL is what
 // the grammar has no words for: a local path, http, a port, or a path that holds ":" or ";".
 //
+// A spec that [Seal] wrote has one pair more, with the key "x".
+//
 // The spec passes through the go command unharmed. A server in between that decodes a path and encodes it anew loses
 // the difference between "+" and a space, and between "&" and ";" in a value and those of the grammar; all else
 // survives that too.
@@ -109,6 +116,65 @@ func Encode(c Config) (string, error) {
 	return spec + ";", nil
 }
 
+// Seal writes c as [Encode] does, with a seal that only who has the key can make. A [Gosub] with [WithSeal] serves
+// nothing else, so that it may be open to everybody, and yet serve what its owner has chosen, and no more.
+//
+//	github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-&x=Jp6LFpHvlZNq4wnGPvibWQ;
+//
+// The seal is the last pair: the first 16 bytes of the HMAC-SHA256 of "vanity spec\n" and the spec without a seal, in
+// base64url without padding. It holds for the Config, however the spec is written, for as long as the key does. It hides
+// nothing: whoever knows the spec may use it.
+//
+// The error is that of Encode, or says that the key has less than 16 bytes. Take 32 from [crypto/rand].
+func Seal(c Config, key []byte) (string, error) {
+	spec, err := Encode(c)
+	if err != nil {
+		return "", err
+	}
+	if err := checkSealKey(key); err != nil {
+		return "", fmt.Errorf("vanity: Seal: %w", err)
+	}
+	body, and := strings.TrimSuffix(spec, ";"), "&" // no other semicolon is bare
+	if !strings.Contains(body, ":") {
+		and = ":"
+	}
+	return body + and + sealKey + "=" + sealOf(spec, key) + ";", nil
+}
+
+const (
+	sealKey  = "x"
+	sealSize = 16 // bytes
+	leastKey = 16
+)
+
+// checkSealKey refuses a key that can be guessed for its length.
+func checkSealKey(key []byte) error {
+	if len(key) < leastKey {
+		return fmt.Errorf("the key has %d bytes: want %d at least, from crypto/rand", len(key), leastKey)
+	}
+	return nil
+}
+
+// sealOf makes the seal of what Encode wrote.
+func sealOf(spec string, key []byte) string {
+	mac := hmac.New(sha256.New, key)
+	io.WriteString(mac, "vanity spec\n"+spec)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:sealSize])
+}
+
+// sealed reports whether a seal is c's by one of the keys, in a time that says nothing of them.
+func sealed(c Config, seal string, keys [][]byte) bool {
+	spec, err := Encode(c)
+	if err != nil {
+		return false
+	}
+	ok := 0
+	for _, key := range keys {
+		ok |= subtle.ConstantTimeCompare([]byte(sealOf(spec, key)), []byte(seal))
+	}
+	return ok == 1
+}
+
 // Decode reads the spec at the start of path, which is an escaped URL path as [url.URL.EscapedPath] gives it, or the
 // part of one that follows the base of the server; one leading slash is tolerated. The spec ends at the first
 // semicolon, and what follows is for others: used is what was read, as it stood in path, leading slash and semicolon
@@ -116,9 +182,10 @@ func Encode(c Config) (string, error) {
 //
 //	github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-;/utf64.moreplease.com/@v/list
 //
-// See [Encode] for the grammar. Like gosub, Decode ignores unknown keys and takes the first of a repeated one. It
-// also reads what Encode doesn't write: a slash in a value, escaped or not; ".git" and a host in upper case; needless
-// escapes; and, if path has no bare semicolon, a spec of which ":", ";", "&" and "=" came escaped.
+// See [Encode] for the grammar. Like gosub, Decode ignores unknown keys and takes the first of a repeated one; a seal
+// (see [Seal]) is not looked at. It also reads what Encode doesn't write: a slash in a value, escaped or not; ".git" and
+// a host in upper case; needless escapes; and, if path has no bare semicolon, a spec of which ":", ";", "&" and "=" came
+// escaped.
 //
 // The Config is valid and in canonical form: no ".git", no trailing slash, "v*" as the empty string. It is the one that
 // Encode was given, in that form, whatever the go command made of the spec on its way.
@@ -126,11 +193,17 @@ func Encode(c Config) (string, error) {
 // Any path is safe to pass: a bad one is an error of one line, which says what to fix and holds no more than what the
 // path itself said.
 func Decode(path string) (c Config, used string, err error) {
+	c, used, _, err = decode(path)
+	return c, used, err
+}
+
+// decode is Decode, and gives the seal of the spec, if it has one.
+func decode(path string) (c Config, used, seal string, err error) {
 	spec, used, ok := cutSpec(path)
 	if !ok {
-		return Config{}, "", errors.New("vanity: path " + check.Quote(path) + ": holds no spec: want HOST/OWNER/REPO[:QUERY] and a semicolon")
+		return Config{}, "", "", errors.New("vanity: path " + check.Quote(path) + ": holds no spec: want HOST/OWNER/REPO[:QUERY] and a semicolon")
 	}
-	c, reason := decodeSpec(spec)
+	c, seal, reason := decodeSpec(spec)
 	if reason == "" {
 		reason = strings.Join(c.problems(), "; ")
 	}
@@ -139,9 +212,9 @@ func Decode(path string) (c Config, used string, err error) {
 		reason = c.inexpressible()
 	}
 	if reason != "" {
-		return Config{}, "", fmt.Errorf("vanity: spec %s: %s", check.Quote(spec), reason)
+		return Config{}, "", "", fmt.Errorf("vanity: spec %s: %s", check.Quote(spec), reason)
 	}
-	return c, used, nil
+	return c, used, seal, nil
 }
 
 // cutSpec cuts the spec, without its semicolon, from the start of path. Nothing that [Encode] writes lacks a bare
@@ -164,28 +237,28 @@ func cutSpec(path string) (spec, used string, ok bool) {
 }
 
 // decodeSpec reads a spec without its semicolon. The Config may be invalid; a reason says that there is none.
-func decodeSpec(spec string) (c Config, reason string) {
+func decodeSpec(spec string) (c Config, seal, reason string) {
 	if i := strings.IndexAny(spec, "?#"); i >= 0 {
-		return c, fmt.Sprintf("has a bare %q: write %%%X", spec[i], spec[i])
+		return c, "", fmt.Sprintf("has a bare %q: write %%%X", spec[i], spec[i])
 	}
 	if _, err := url.PathUnescape(spec); err != nil {
-		return c, "has an invalid escape: a percent sign is written %25"
+		return c, "", "has an invalid escape: a percent sign is written %25"
 	}
 	head, query, _ := strings.Cut(spec, ":")
 	repo, _ := url.PathUnescape(head)
 	host, path, _ := strings.Cut(repo, "/")
 	switch {
 	case path == "" && (host == "https" || host == "http"):
-		return c, "begins with a scheme: want HOST/OWNER/REPO, without https://"
+		return c, "", "begins with a scheme: want HOST/OWNER/REPO, without https://"
 	case path == "":
-		return c, "names no repository: want HOST/OWNER/REPO, without a port"
+		return c, "", "names no repository: want HOST/OWNER/REPO, without a port"
 	case !check.Name(host):
-		return c, "begins with no host name: want HOST/OWNER/REPO, without credentials"
+		return c, "", "begins with no host name: want HOST/OWNER/REPO, without credentials"
 	case strings.HasSuffix(path, "/"):
-		return c, "has a slash too many before \":\" or \";\""
+		return c, "", "has a slash too many before \":\" or \";\""
 	}
 	prefix, suffix := defaultPrefix, ""
-	fields := map[string]*string{"d": &c.Directory, "m": &c.Module, "p": &prefix, "s": &suffix}
+	fields := map[string]*string{"d": &c.Directory, "m": &c.Module, "p": &prefix, "s": &suffix, sealKey: &seal}
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
@@ -199,7 +272,7 @@ func decodeSpec(spec string) (c Config, reason string) {
 	}
 	c.URL = "https://" + host + "/" + percentEncode(path, "-._~+@/")
 	c.Tags = prefix + "*" + suffix
-	return c, ""
+	return c, seal, ""
 }
 
 // inexpressible says what about a valid c the grammar of specs has no words for, or nothing.

@@ -3,8 +3,16 @@ package vanity_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +21,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +30,7 @@ import (
 
 	"example.com/vanity"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/module"
 )
 
@@ -158,7 +167,7 @@ Tags "~..": git allows no ".." in a tag`},
 			if want != "" {
 				want = "vanity: " + strings.ReplaceAll(want, "\n", "\nvanity: ")
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := gocmp.Diff(want, got); diff != "" {
 				t.Errorf("Validate (-want +got):\n%s", diff)
 			}
 		})
@@ -648,6 +657,234 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("Decode(%q) = %+v\nEncode = %q\nDecode = %+v, %q, %v", path, c, spec, c2, used2, err)
 		}
 	})
+}
+
+var sealKeys = [][]byte{[]byte("0123456789abcdef"), bytes.Repeat([]byte("\x00\xff"), 50)}
+
+// wantSeal is the documented form of a seal, by other means than Seal's.
+func wantSeal(t *testing.T, c vanity.Config, key []byte) string {
+	t.Helper()
+	spec, err := vanity.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "vanity spec\n%s", spec)
+	seal := strings.TrimRight(base64.URLEncoding.EncodeToString(mac.Sum(nil)[:16]), "=")
+	if !strings.Contains(spec, "=") {
+		return strings.Replace(spec, ";", ":x="+seal+";", 1)
+	}
+	return strings.Replace(spec, ";", "&x="+seal+";", 1)
+}
+
+func TestSeal(t *testing.T) {
+	for _, tt := range specs {
+		for i, key := range sealKeys {
+			spec, err := vanity.Seal(tt.c, key)
+			if want := wantSeal(t, tt.c, key); err != nil || spec != want {
+				t.Errorf("Seal(%+v) = %q, %v, want %q", tt.c, spec, err, want)
+			}
+			if c, used, err := vanity.Decode(spec + "/m"); err != nil || c != tt.c || used != spec {
+				t.Errorf("Decode(%q) = %+v, %q, %v", spec, c, used, err)
+			}
+			checkTravels(t, tt.c, spec)
+			want := gosubAsks(t, tt.c, tt.spec)
+			if len(want) == 0 {
+				t.Fatalf("%s: Gosub does not serve it", tt.spec)
+			}
+			for _, keys := range [][][]byte{{key}, {sealKeys[1-i], key}, {key, sealKeys[1-i]}} {
+				if got := gosubAsks(t, tt.c, spec, vanity.WithSeal(keys...)); !slices.Equal(got, want) {
+					t.Errorf("%s: Gosub asks its store for %q, want %q", spec, got, want)
+				}
+			}
+			if got := gosubAsks(t, tt.c, spec, vanity.WithSeal(sealKeys[1-i])); len(got) > 0 {
+				t.Errorf("%s: served by another key", spec)
+			}
+		}
+		if got := gosubAsks(t, tt.c, tt.spec, vanity.WithSeal(sealKeys...)); len(got) > 0 {
+			t.Errorf("%s: served without a seal", tt.spec)
+		}
+	}
+}
+
+func TestSealErrors(t *testing.T) {
+	for _, tt := range []struct {
+		c    vanity.Config
+		key  []byte
+		want string
+	}{
+		{utf64, nil, "vanity: Seal: the key has 0 bytes: want 16 at least, from crypto/rand"},
+		{utf64, []byte("SECRET"), "vanity: Seal: the key has 6 bytes: want 16 at least, from crypto/rand"},
+		{vanity.Config{URL: "http://h/r"}, sealKeys[0], `vanity: URL "http://h/r": can't be written in a spec: it is not https`},
+		{vanity.Config{URL: repo, Tags: "x"}, sealKeys[0], `vanity: Tags "x": has no "*" to stand for the version: write "x*" if the version comes last`},
+	} {
+		if spec, err := vanity.Seal(tt.c, tt.key); spec != "" || err == nil || err.Error() != tt.want {
+			t.Errorf("Seal(%+v) with a key of %d bytes = %q, %v; want %s", tt.c, len(tt.key), spec, err, tt.want)
+		}
+	}
+}
+
+// TestSealForms checks that a seal holds for the Config, and not for a way to write it, and for nothing else.
+func TestSealForms(t *testing.T) {
+	c := vanity.Config{URL: repo, Directory: "a b", Tags: "tool-*"}
+	spec, err := vanity.Seal(c, sealKeys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := spec[strings.Index(spec, "x=") : len(spec)-1]
+	other, err := vanity.Seal(vanity.Config{URL: repo, Directory: "other"}, sealKeys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := gosubAsks(t, c, spec)
+	for _, tt := range []struct {
+		spec string
+		ok   bool
+	}{
+		{spec, true},
+		{"GitHub.com/o/r.git:" + seal + "&s=&p=tool-&d=a%20b/;", true},
+		{"github.com/o/r:d=a+b&p=tool-&%78" + seal[1:] + ";", true},
+		{"github.com/o/r:d=a+b&p=tool-&" + seal + "&x=&d=other&y=z;", true},
+		{strings.NewReplacer(":", "%3A", "&", "%26", "=", "%3D", ";", "%3B").Replace(spec), true},
+
+		{"github.com/o/r:d=a+b&p=tool-;", false},
+		{"github.com/o/r:d=a+b&p=tool-&x;", false},
+		{"github.com/o/r:d=a+b&p=tool-&x=;", false},
+		{"github.com/o/r:d=a+b&p=tool-&x=&" + seal + ";", false},
+		{"github.com/o/r:d=a+b&p=tool-&X" + seal[1:] + ";", false},
+		{"github.com/o/r:d=a+b&p=tool-&" + seal + "=;", false},
+		{"github.com/o/r:d=a+b&p=tool-&" + seal + "%3D%3D;", false},
+		{"github.com/o/r:d=a+b&p=tool-&" + seal + "%0A;", false},
+		{"github.com/o/r:d=a+b&p=tool-&" + seal[:len(seal)-1] + ";", false},
+		{"github.com/o/r:d=a+b&p=tool-&" + strings.ToLower(seal) + ";", false},
+		{"github.com/o/r:d=other&d=a+b&p=tool-&" + seal + ";", false},
+		{"github.com/o/r:d=a%2Bb&p=tool-&" + seal + ";", false},
+		{"github.com/O/r:d=a+b&p=tool-&" + seal + ";", false},
+		{"github.com/o/r:d=a+b&p=tool-&m=e.x%2Fm&" + seal + ";", false},
+		{"gitlab.com/o/r:d=a+b&p=tool-&" + seal + ";", false},
+		{strings.Replace(other, "d=other", "d=a+b&p=tool-", 1), false},
+	} {
+		got := gosubAsks(t, c, tt.spec, vanity.WithSeal(sealKeys[0]), vanity.WithHosts("github.com", "gitlab.com"))
+		if ok := slices.Equal(got, want); ok != tt.ok || !ok && len(got) > 0 {
+			t.Errorf("%s: Gosub asks its store for %q", tt.spec, got)
+		}
+	}
+	if got := gosubAsks(t, c, spec, vanity.WithSeal(sealKeys[0]), vanity.WithHosts("gitlab.com")); len(got) > 0 {
+		t.Errorf("%s: served, though the host isn't", spec)
+	}
+}
+
+// TestSealChanged changes each byte of some specs to others: what is served is what was sealed.
+func TestSealChanged(t *testing.T) {
+	for _, c := range []vanity.Config{{URL: repo}, utf64, {URL: "https://git.sr.ht/~user/a%20b", Directory: "c++", Tags: "&*;"}} {
+		spec, err := vanity.Seal(c, sealKeys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := gosubAsks(t, c, spec, vanity.WithSeal(sealKeys[0]))
+		if len(want) == 0 {
+			t.Fatalf("%s: Gosub does not serve it", spec)
+		}
+		refused := 0
+		for i := range spec {
+			for _, with := range []byte{spec[i] ^ 1, spec[i] ^ 2, spec[i] ^ 0x20, ';', ':', '/', '&', '%', '.', '+', 0} {
+				changed := []byte(spec)
+				if changed[i] = with; with == 0 {
+					changed = slices.Delete(changed, i, i+1)
+				}
+				if got := gosubAsks(t, c, string(changed), vanity.WithSeal(sealKeys[0])); len(got) == 0 {
+					refused++
+				} else if !slices.Equal(got, want) {
+					t.Errorf("%s: Gosub asks its store for %q, want %q", changed, got, want)
+				}
+			}
+		}
+		if all := 11 * len(spec); refused < all*2/3 {
+			t.Errorf("%s: %d of %d changes are refused", spec, refused, all)
+		}
+	}
+}
+
+// FuzzSeal checks that what Seal writes is served to the go command, and nothing that differs by a byte.
+func FuzzSeal(f *testing.F) {
+	for i, tt := range specs {
+		f.Add(tt.c.URL, tt.c.Module, tt.c.Directory, tt.c.Tags, sealKeys[i%2], uint(i), byte(i))
+	}
+	f.Add("HTTPS://GitHub.com:443/o/r.git/", "gopkg.in/yaml.v3", "a/", "v*", []byte("short"), uint(60), byte('A'))
+	f.Fuzz(func(t *testing.T, rawURL, modPath, dir, tags string, key []byte, at uint, with byte) {
+		c := vanity.Config{URL: rawURL, Module: modPath, Directory: dir, Tags: tags}
+		plain, encodeErr := vanity.Encode(c)
+		spec, err := vanity.Seal(c, key)
+		if (err == nil) != (encodeErr == nil && len(key) >= 16) {
+			t.Fatalf("Seal(%+v) with a key of %d bytes: %v", c, len(key), err)
+		}
+		if err != nil {
+			return
+		}
+		if want := wantSeal(t, c, key); spec != want {
+			t.Fatalf("Seal(%+v) = %q, want %q", c, spec, want)
+		}
+		c = canonical(t, c)
+		checkTravels(t, c, spec)
+		want := gosubAsks(t, c, plain)
+		if got := gosubAsks(t, c, spec, vanity.WithSeal(key)); len(got) == 0 || !slices.Equal(got, want) {
+			t.Fatalf("%s: Gosub asks its store for %q, want %q", spec, got, want)
+		}
+		changed := []byte(spec)
+		changed[at%uint(len(spec))] = with
+		if got := gosubAsks(t, c, string(changed), vanity.WithSeal(key)); len(got) > 0 && !slices.Equal(got, want) {
+			t.Fatalf("%s: Gosub asks its store for %q, want %q", changed, got, want)
+		}
+	})
+}
+
+// gosubAsks returns the names that a Gosub for c's host asks its store for when the go command wants the list of c's
+// module by a spec. A name has a hash of the whole Config in it; without one, the spec is refused.
+func gosubAsks(t *testing.T, c vanity.Config, spec string, opts ...vanity.Option) []string {
+	t.Helper()
+	host, _, _ := strings.Cut(strings.TrimPrefix(c.URL, "https://"), "/")
+	modPath := cmp.Or(c.Module, "example.com/BurntSushi/m")
+	target, err := goCommandURL(bases[1]+spec, modPath, "@v/list")
+	if err != nil {
+		return nil // nobody can ask that
+	}
+	req, err := http.NewRequest("GET", target, nil)
+	if err != nil {
+		return nil
+	}
+	req.Header.Set("Disable-Module-Fetch", "true")
+	var wire bytes.Buffer
+	if err := req.Write(&wire); err != nil {
+		return nil
+	}
+	r, err := http.ReadRequest(bufio.NewReader(&wire))
+	if err != nil {
+		t.Fatalf("%s: %v", target, err)
+	}
+	store := new(nameStore)
+	rec := httptest.NewRecorder()
+	vanity.Gosub("/go", append([]vanity.Option{vanity.WithHosts(host), vanity.WithStore(store), quiet()}, opts...)...).ServeHTTP(rec, r)
+	if rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "has not stored it") != (len(store.names) > 0) {
+		t.Errorf("%s: status %d, %q, with %q asked for", target, rec.Code, rec.Body, store.names)
+	}
+	return store.names
+}
+
+// A nameStore has nothing, and keeps what it is asked for.
+type nameStore struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (s *nameStore) Get(_ context.Context, name string) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names = append(s.names, name)
+	return nil, fs.ErrNotExist
+}
+
+func (s *nameStore) Put(context.Context, string, io.ReadSeeker) error {
+	return errors.New("nothing is stored")
 }
 
 // gosubScript reads cases and writes what gosub makes of them.

@@ -2,6 +2,8 @@ package vanity_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"strings"
 
 	"example.com/vanity"
 )
@@ -19,6 +21,28 @@ func ExampleEncode() {
 	fmt.Println(spec)
 	// Output:
 	// github.com/more-please/more-stuff:d=utf64%2Fgo&m=utf64.moreplease.com&p=utf64-go-;
+}
+
+// A server for strangers that serves what its owner has chosen: he seals a spec, and whoever changes it has none.
+func ExampleSeal() {
+	key := []byte("in life, 32 bytes of crypto/rand")
+	spec, err := vanity.Seal(vanity.Config{
+		URL:       "https://github.com/more-please/more-stuff",
+		Directory: "utf64/go",
+		Tags:      "utf64-go-*",
+	}, key)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(spec)
+
+	server := httptest.NewServer(vanity.Gosub("/go", vanity.WithSeal(key)))
+	defer server.Close()
+	show(server.URL + "/go/" + strings.Replace(spec, "more-stuff", "other-stuff", 1) + "/utf64.moreplease.com/@v/list")
+	// Output:
+	// github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-&x=Jp6LFpHvlZNq4wnGPvibWQ;
+	// 404 Not Found
+	// not found: the spec has no seal, or none of the owner's: ask who runs this server for a sealed one
 }
 
 func ExampleDecode() {

@@ -30,9 +30,10 @@ import (
 // Gosub is made to be left open to strangers. It serves repositories of five public hosts, or those that [WithHosts]
 // names, over https and port 443 alone, and redirects don't lead elsewhere. It works with a copy of the client that
 // goes through no HTTP proxy and connects to public addresses only, whatever a name resolves to: not to loopback,
-// private or link-local ones, except for a host that WithHosts names. A client whose Transport is no [*http.Transport],
-// or dials TLS by itself, can't be guarded so: Gosub panics, unless it was given by [WithTrustedClient]. It has no limits
-// per caller; those are the program's to set, by a handler around this one.
+// private or link-local ones, except for a host that WithHosts names. With [WithSeal] it serves what its owner has sealed,
+// and nothing else. A client whose Transport is no [*http.Transport], or dials TLS by itself, can't be guarded so: Gosub
+// panics, unless it was given by [WithTrustedClient]. It has no limits per caller; those are the program's to set, by a
+// handler around this one.
 //
 // Gosub makes no request, and panics on a malformed base. A malformed path never makes it panic. The handler is safe
 // for concurrent use.
@@ -54,7 +55,7 @@ func Gosub(base string, opts ...Option) http.Handler {
 		if !ok {
 			return route{}, false
 		}
-		return gosubRoute(rest, places), true
+		return gosubRoute(rest, places, o.sealKeys), true
 	}
 	return h
 }
@@ -77,11 +78,14 @@ func cutEscapedBase(path, base string) (string, bool) {
 
 // gosubRoute reads what follows the base. What is wrong with it is said when the request turns out to be one of the
 // protocol.
-func gosubRoute(escaped string, places places) route {
-	cfg, used, err := Decode(escaped)
-	if err != nil {
+func gosubRoute(escaped string, places places, sealKeys [][]byte) route {
+	cfg, used, seal, err := decode(escaped)
+	switch {
+	case err != nil:
 		err = errors.New(strings.TrimPrefix(err.Error(), "vanity: "))
-	} else {
+	case sealKeys != nil && !sealed(cfg, seal, sealKeys):
+		err = errors.New("the spec has no seal, or none of the owner's: ask who runs this server for a sealed one")
+	default:
 		err = places.check(cfg.URL)
 	}
 	path, unescapeErr := url.PathUnescape(strings.TrimPrefix(escaped[len(used):], "/"))

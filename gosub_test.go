@@ -283,6 +283,10 @@ func TestConstructorPanics(t *testing.T) {
 		{"Gosub with dots", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/a/../*")) }, []string{"vanity: Gosub: WithHosts", `".."`}},
 		{"Gosub with a path that no spec can hold", func() { vanity.Gosub("", vanity.WithHosts("git.acme.test/a:b/*")) }, []string{"vanity: Gosub: WithHosts", "spec"}},
 		{"Gosub with credentials", func() { vanity.Gosub("", vanity.WithHosts("u:p@git.acme.test")) }, []string{"vanity: Gosub: WithHosts"}},
+		{"Gosub with a seal, but no key", func() { vanity.Gosub("", vanity.WithSeal()) }, []string{"vanity: WithSeal: no key"}},
+		{"Gosub with no keys", func() { vanity.Gosub("", vanity.WithSeal([][]byte{}...)) }, []string{"vanity: WithSeal: no key"}},
+		{"Gosub with an empty key", func() { vanity.Gosub("", vanity.WithSeal(nil)) }, []string{"vanity: WithSeal: the key has 0 bytes"}},
+		{"Gosub with a short key", func() { vanity.Gosub("", vanity.WithSeal(sealKeys[0], sealKeys[1][:15])) }, []string{"vanity: WithSeal: the key has 15 bytes: want 16 at least"}},
 		{"Gosub with a RoundTripper of the owner's", func() {
 			vanity.Gosub("", vanity.WithClient(&http.Client{Transport: roundTripper{http.DefaultTransport}}))
 		}, []string{"vanity: Gosub", "roundTripper", "WithTrustedClient"}},
@@ -333,6 +337,7 @@ func TestOptionTable(t *testing.T) {
 		"WithTrustedClient": {vanity.WithTrustedClient(&http.Client{Transport: roundTripper{}}), all},
 		"WithLogger":        {quiet(), all},
 		"WithHosts":         {vanity.WithHosts("github.com"), "Gosub"},
+		"WithSeal":          {vanity.WithSeal(sealKeys[0]), "Gosub"},
 	} {
 		for name, make := range constructors {
 			panicked := func() (p any) {

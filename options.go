@@ -1,6 +1,7 @@
 package vanity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ import (
 // An Option says how a handler reaches the world; what it serves is data ([Config], [Site]), never an option.
 //
 // One list of options may be given to every constructor: an option that a constructor has no use for is ignored,
-// unless it is a guard ([WithHosts]) that the constructor can't enforce. That panics, because a guard that is
+// unless it is a guard ([WithHosts], [WithSeal]) that the constructor can't enforce. That panics, because a guard that is
 // ignored is a hole.
 type Option func(*options)
 
@@ -36,6 +37,7 @@ type options struct {
 	client       *http.Client
 	trusted      bool // the client's owner guards where it connects
 	hosts        []string
+	sealKeys     [][]byte
 	logger       *slog.Logger
 	backing      *modstore.Backing // nil for memory alone
 	freshness    time.Duration
@@ -83,6 +85,26 @@ func WithHosts(hosts ...string) Option {
 	return func(o *options) {
 		o.guard("WithHosts", "Gosub")
 		o.hosts = append([]string{}, hosts...)
+	}
+}
+
+// WithSeal has [Gosub] serve only what [Seal] wrote with one of the keys, and answer 404 to all else before anything is
+// asked of a host. To change keys, give both for a while: a spec is good as long as its key is there. WithSeal panics
+// without a key, or if one has less than 16 bytes. No other constructor can enforce it: they panic.
+func WithSeal(keys ...[]byte) Option {
+	if len(keys) == 0 {
+		panic(errors.New("vanity: WithSeal: no key is given, so that no spec could be served"))
+	}
+	var own [][]byte
+	for _, key := range keys {
+		if err := checkSealKey(key); err != nil {
+			panic(fmt.Errorf("vanity: WithSeal: %w", err))
+		}
+		own = append(own, bytes.Clone(key))
+	}
+	return func(o *options) {
+		o.guard("WithSeal", "Gosub")
+		o.sealKeys = own
 	}
 }
 

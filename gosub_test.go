@@ -200,6 +200,9 @@ func TestGosubRedirects(t *testing.T) {
 		{host, "http://git.acme.test/acme/mono", 502},
 		{host, "https://git.acme.test:8443/acme/mono", 502},
 		{host, "https://127.0.0.1/acme/mono", 502},
+		{host, "https://[::1]/acme/mono", 502},
+		{host, "https://2130706433/acme/mono", 502},
+		{host, "https://localhost/acme/mono", 502},
 		{host, "https://git.acme.test./acme/mono", 502},
 		{host, "//evil.test/acme/mono", 502},
 

@@ -105,21 +105,25 @@
 // # Answers
 //
 //	200  the file; a version's may be cached for a year, list, latest and the info of a query as long as they live here
+//	401  credentials are needed, or others: see WithAuth and WithCallersRights
+//	403  whoever has these credentials may not have it
 //	404  there is no such module, version or repository, or it can't be a module; or the repository is private
 //	405  the method is neither GET nor HEAD
 //	429  the git host limits the rate of requests
 //	500  a fault of this machine, such as a full disk, or of the store
-//	502  the git host can't be reached, or answers what can't be used; or a version's commit, or the repository, is gone
+//	502  the git host can't be reached, answers what can't be used, or refuses this server's credentials; or a version's
+//	     commit, or the repository, is gone
 //	503  the git host is out of service, or this server fetches too much at the same time
 //	504  the git host doesn't answer in time
 //
 // Ranges and conditional requests have their usual answers. A 404 may be cached as long as a list, but a
-// minute at most, a failure never.
+// minute at most, a failure never; and what depends on who asks by nobody.
 //
 // The go command takes 404 as "ask the next one" and everything else as a reason to stop, and shows the text, which is
 // one line that says who must do what. It names paths and addresses of the server never, and directories and tags of
-// the repository only to callers of Gosub, who have named it themselves; but the info of a version says to everyone
-// where it comes from, as the go command's own does. The log has the whole: see [WithLogger].
+// the repository only to callers of Gosub, who have named it themselves, and to whom [WithAuth] or [WithCallersRights] has
+// let in; but the info of a version says to everyone where it comes from, as the go command's own does. The log has the
+// whole, and no credentials: see [WithLogger].
 //
 // # Git hosts
 //
@@ -127,8 +131,9 @@
 // host allows of partial fetches is found out and used, so that all files of one version of a module in a subdirectory
 // cost some six requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
 // repository's directories besides; where it allows none, the whole commit, as most hosts do that know nothing of
-// version 2. A repository that was renamed is found by the host's redirects, but never from https to http. No
-// credentials are sent. A repository on the same machine, named by an absolute path, is read through "git upload-pack".
+// version 2. A repository that was renamed is found by the host's redirects, but never from https to http. Credentials
+// are sent if the owner says so, by [WithCredentials] or [WithCallersRights], over https alone. A repository on the same
+// machine, named by an absolute path, is read through "git upload-pack".
 //
 // What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
 // refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at

@@ -926,7 +926,7 @@ func TestEncodeLikeGosub(t *testing.T) {
 	if dir == "" {
 		t.Skip("set GOSUB_GOPROXY to a directory where npm install gosub-goproxy@0.0.18 was run")
 	}
-	configs := gosubConfigs(600)
+	configs := gosubConfigs(6000)
 	var in struct {
 		Configs []gosubConfig `json:"configs"`
 		Paths   []string      `json:"paths"`
@@ -938,7 +938,7 @@ func TestEncodeLikeGosub(t *testing.T) {
 		}
 		in.Configs = append(in.Configs, g)
 	}
-	in.Paths = gosubPaths(600)
+	in.Paths = gosubPaths(6000)
 	var out struct {
 		Encoded []string `json:"encoded"`
 		Decoded []*struct {

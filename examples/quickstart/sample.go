@@ -155,7 +155,7 @@ func ownRepository(t *tour, cfg vanity.Config) (*show, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", vanity.Meta(site))
-	mux.Handle("/go/", vanity.Goproxy("/go", cfg))
+	mux.Handle("/go/", vanity.Goproxy("/go", cfg, vanity.WithCredentials(vanity.EnvCredentials))) // the user's own, on his own machine
 	mux.Handle("/gosub/", vanity.Gosub("/gosub"))
 	return &show{handler: mux, tour: func(t *tour) error { return ownTour(t, cfg) }}, nil
 }

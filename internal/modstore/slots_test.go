@@ -210,3 +210,26 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// What is asked by the way takes slots like everything else.
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := modstore.New(modstore.Options{})
+		end := make(chan struct{})
+		for range 16 {
+			go s.Ask(t.Context(), "a", func(context.Context) error { <-end; return nil })
+		}
+		synctest.Wait()
+		ran := false
+		ask := func(context.Context) error { ran = true; return errors.New("its own") }
+		var busy *modstore.BusyError
+		if err := s.Ask(t.Context(), "a", ask); !errors.As(err, &busy) || ran {
+			t.Errorf("with all slots taken: %v, ran %v", err, ran)
+		}
+		close(end)
+		if err := s.Ask(t.Context(), "a", ask); !ran || err == nil || err.Error() != "its own" {
+			t.Errorf("with slots free: %v, ran %v", err, ran)
+		}
+	})
+}

@@ -16,6 +16,7 @@ import (
 const (
 	Index  = "index.html"
 	Module = "module.html"
+	Gosub  = "gosub.html" // which is always ours
 )
 
 var (
@@ -27,28 +28,39 @@ var (
 	index string
 	//go:embed module.html
 	module string
+	//go:embed form.css
+	formStyle string
+	//go:embed gosub.html
+	gosub string
 )
 
 // own are our templates. The style stands in them as it is, so that the policy can name it by its hash.
 var own = func() *template.Template {
-	withStyle := strings.NewReplacer("{{template \"head\"}}", "{{template \"head\"}}<style>"+style+"</style>\n")
+	const head = `{{template "head"}}`
 	funcs := template.FuncMap{"elements": func(path string) []string { return strings.Split(path, "/") }}
 	t := template.Must(template.New("parts").Funcs(funcs).Parse(parts))
-	template.Must(t.New(Index).Parse(withStyle.Replace(index)))
-	return template.Must(t.New(Module).Parse(withStyle.Replace(module)))
+	add := func(name, text, style string) {
+		template.Must(t.New(name).Parse(strings.Replace(text, head, head+"<style>"+style+"</style>\n", 1)))
+	}
+	add(Index, index, style)
+	add(Module, module, style)
+	add(Gosub, gosub, style+formStyle)
+	return t
 }()
 
 // What a page may load and do (Content-Security-Policy): ours nothing but its own style, an owner's what his host has. No
 // page runs a script that stands in it.
 var (
-	ownPolicy = fmt.Sprintf("default-src 'none'; img-src data:; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", hashOf(style))
+	ownPolicy  = policyOf(style, "'none'")
+	formPolicy = policyOf(style+formStyle, "'self'")
 
 	ownersPolicy = "default-src 'self'; img-src 'self' https: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-func hashOf(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.StdEncoding.EncodeToString(sum[:])
+func policyOf(style, formAction string) string {
+	sum := sha256.Sum256([]byte(style))
+	return fmt.Sprintf("default-src 'none'; img-src data:; style-src 'sha256-%s'; base-uri 'none'; form-action %s; frame-ancestors 'none'",
+		base64.StdEncoding.EncodeToString(sum[:]), formAction)
 }
 
 // Templates are an owner's, in place of some or all of ours. The zero value has none. They are safe for concurrent use.
@@ -76,7 +88,10 @@ func Use(t *template.Template, data ...any) (Templates, error) {
 // Render makes a page from the template of a name, and gives the policy to send with it.
 func (t Templates) Render(name string, data any) (body []byte, policy string, err error) {
 	from, policy := own, ownPolicy
-	if t.owners != nil && t.owners.Lookup(name) != nil {
+	switch {
+	case name == Gosub:
+		policy = formPolicy
+	case t.owners != nil && t.owners.Lookup(name) != nil:
 		from, policy = t.owners, ownersPolicy
 	}
 	var b bytes.Buffer

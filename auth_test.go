@@ -157,7 +157,7 @@ func TestAuthProbe(t *testing.T) {
 		"goproxy, no slash":   {vanity.Goproxy("/go", cfg, opts...), "/go", 404},
 		"goproxy at the root": {vanity.Goproxy("", cfg, opts...), "/", 404},
 		"goproxy in the way":  {vanity.Goproxy("/go", cfg, append(opts, vanity.WithNext(next))...), "/go", http.StatusTeapot},
-		"gosub":               {vanity.Gosub("/go", opts...), "/go", 404},
+		"gosub":               {vanity.Gosub("/go", opts...), "/go", 401}, // which is what its form is answered with
 		"meta":                {vanity.Meta(site, opts...), "/", 200},
 		"meta with a path":    {vanity.Meta(metaSite("acme.test/x", site.Paths["tool"]), opts...), "/x/", 200},
 	} {

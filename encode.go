@@ -333,23 +333,32 @@ const maxField = 4096
 // problems returns a line for everything that is wrong with c.
 func (c Config) problems() []string {
 	var lines []string
-	add := func(field, value string, size int, reasons []string) {
+	values := map[string]string{"URL": check.Redact(c.URL), "Module": c.Module, "Directory": c.Directory, "Tags": c.Tags}
+	for _, fault := range c.faults() {
+		lines = append(lines, fault.Key+" "+check.Quote(values[fault.Key])+": "+fault.Reason)
+	}
+	return lines
+}
+
+// faults returns everything that is wrong with c, by the names of its fields.
+func (c Config) faults() (faults check.Faults) {
+	add := func(field string, size int, reasons []string) {
 		if size > maxField {
 			reasons = []string{fmt.Sprintf("has %d bytes: want %d at most", size, maxField)}
 		}
 		for _, reason := range reasons {
-			lines = append(lines, field+" "+check.Quote(value)+": "+reason)
+			faults.Add(field, reason)
 		}
 	}
 	size := len(c.URL)
 	if 3*size > maxField { // else it can't matter how much of it is encoded
 		size = len(c.canonical().URL)
 	}
-	add("URL", check.Redact(c.URL), size, urlProblems(c.URL))
-	add("Module", c.Module, len(c.Module), moduleProblems(c.Module))
-	add("Directory", c.Directory, len(c.Directory), check.Directory(c.Directory))
-	add("Tags", c.Tags, len(c.Tags), check.Tags(c.Tags))
-	return lines
+	add("URL", size, urlProblems(c.URL))
+	add("Module", len(c.Module), moduleProblems(c.Module))
+	add("Directory", len(c.Directory), check.Directory(c.Directory))
+	add("Tags", len(c.Tags), check.Tags(c.Tags))
+	return faults
 }
 
 const wantURL = "want https://HOST/PATH, http://HOST/PATH or the absolute path of a local repository"

@@ -297,6 +297,7 @@ func TestNext(t *testing.T) {
 			req := request(t, http.MethodGet, base)
 			req.URL.Opaque = path // as it stands, well-formed or not
 			status, _, body := do(t, req)
+			ours = ours || constructor == "Gosub" && (path == "/go" || path == "/go/") // which have its form
 			if got := body != "next"; got != ours {
 				t.Errorf("%s %s: answered here %v, want %v (%d %s)", constructor, path, got, ours, status, body)
 			}

@@ -1,18 +1,27 @@
 package vanity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/mod/module"
+
 	"example.com/vanity/internal/check"
+	"example.com/vanity/internal/form"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/guard"
+	"example.com/vanity/internal/pages"
+	"example.com/vanity/internal/reply"
 )
 
 // Gosub answers the GOPROXY protocol below base for any module: which repository, directory and tags is said by the
@@ -35,6 +44,14 @@ import (
 // panics, unless it was given by [WithTrustedClient]. It has no limits per caller; those are the program's to set, by a
 // handler around this one.
 //
+// At the base itself, with a slash at its end or without, Gosub has a form for people: whoever fills in the repository, the
+// directory, the pattern and the module path gets the URL, the go-import tag and the lines for [Meta] and Goproxy to paste,
+// and sees which versions the pattern finds, which tags it misses, and what go.mod declares. One look costs the git host a
+// listing of the tags and one go.mod, within 10 seconds and within the limits of all fetches; nothing of it is stored. The
+// form has no JavaScript. It is there whatever the handler of [WithNext] has at that path, unless that is the root of the
+// server; and it is not there with WithSeal, as nobody else can write what is served then. The function of [WithAuth] is asked
+// for what is filled in, and for the empty form with empty strings. See [WithPublicURL].
+//
 // Gosub makes no request, and panics on a malformed base. A malformed path never makes it panic. The handler is safe
 // for concurrent use.
 func Gosub(base string, opts ...Option) http.Handler {
@@ -50,14 +67,18 @@ func Gosub(base string, opts ...Option) http.Handler {
 	}
 	h := newHandler("Gosub", base, o, &git.Client{HTTP: client})
 	h.modules.named, h.modules.sources.named = true, true
+	read := func(rest string) route { return gosubRoute(rest, places, o.sealKeys) }
 	h.route = func(r *http.Request) (route, bool) {
 		rest, ok := cutEscapedBase(r.URL.EscapedPath(), h.base)
 		if !ok {
 			return route{}, false
 		}
-		return gosubRoute(rest, places, o.sealKeys), true
+		return read(rest), true
 	}
-	return h
+	if o.sealKeys != nil || h.base == "" && o.hasNext {
+		return h
+	}
+	return &gosubHandler{handler: h, read: read, served: places.String()}
 }
 
 // cutEscapedBase is cutBase for an escaped path: an escape makes no difference in the base, and has a meaning behind
@@ -275,4 +296,206 @@ func plainTransport() *http.Transport {
 		return t
 	}
 	return &http.Transport{ForceAttemptHTTP2: true, MaxIdleConns: 100, ExpectContinueTimeout: time.Second}
+}
+
+// A gosubHandler has a form at its base.
+type gosubHandler struct {
+	*handler
+	read   func(rest string) route // what follows the base
+	served string                  // which repositories are
+}
+
+const (
+	formTimeout = 10 * time.Second // for what the form asks a git host
+	formAge     = 24 * time.Hour   // of the empty form
+)
+
+// ServeHTTP decides whether the form is wanted.
+func (g *gosubHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest, ok := cutEscapedBase(strings.TrimSuffix(r.URL.EscapedPath(), "/")+"/", g.base)
+	if !ok || rest != "" || g.isProbe(r, g.base) && r.URL.RawQuery == "" {
+		g.handler.ServeHTTP(w, r)
+		return
+	}
+	rp, err := g.form(r)
+	if err != nil {
+		rp = errorReply(err, true)
+		g.report(r, rp.Status, err)
+	}
+	g.guarded(rp).Write(w, r)
+}
+
+// form makes the page with the form. An error is for all who may not have it.
+func (g *gosubHandler) form(r *http.Request) (reply.Reply, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return reply.MethodNotAllowed(), nil
+	}
+	p := form.New(r.URL.Query(), g.served)
+	if err := g.fillIn(r, p); err != nil {
+		return reply.Reply{}, err
+	}
+	body, policy, err := pages.Templates{}.Render(pages.Gosub, p)
+	if err != nil {
+		return reply.Reply{}, fmt.Errorf("making the form: %w", err)
+	}
+	rp := withETag(reply.Bytes(reply.HTML, reply.For(formAge), body), body)
+	if r.URL.RawQuery != "" {
+		rp = reply.Bytes(reply.HTML, reply.Never, body)
+	}
+	rp.Policy = policy
+	return rp, nil
+}
+
+// fillIn says on the page what comes of what was filled in, once the caller may know.
+func (g *gosubHandler) fillIn(r *http.Request, p *form.Page) error {
+	asked := Config{URL: p.Value(form.Repo), Directory: p.Value(form.Dir), Tags: p.Value(form.Tags), Module: p.Value(form.Module)}
+	if host, _, ok := strings.Cut(asked.URL, "/"); ok && check.Name(host) && strings.Contains(host, ".") {
+		asked.URL = "https://" + asked.URL
+	}
+	var rt route
+	spec, err := Encode(asked)
+	if err == nil {
+		rt = g.read(spec)
+		err = rt.err
+		rt.path = asked.Module
+	}
+	if denied := g.authorize(r, rt.path, rt.repository); denied != nil || !p.Asked {
+		return denied
+	}
+	if err != nil {
+		formFaults(p, asked, err)
+		return nil
+	}
+	cfg, err := rt.resolve(r.Context(), "")
+	if err != nil {
+		return err
+	}
+	return g.look(r, p, cfg, spec)
+}
+
+// formFaults says of each field what is wrong with it; by err at least something is.
+func formFaults(p *form.Page, asked Config, err error) {
+	fields := map[string]string{"URL": form.Repo, "Directory": form.Dir, "Tags": form.Tags, "Module": form.Module}
+	faults := asked.faults()
+	for _, fault := range faults {
+		p.Fault(fields[fault.Key], "%s", strings.Replace(fault.Reason, wantURL, "want https://HOST/PATH of a repository", 1))
+	}
+	if faults != nil {
+		return
+	}
+	if _, reason, ok := strings.Cut(asked.inexpressible(), ": can't be written in a spec: "); ok {
+		err = fmt.Errorf("only repositories at https://HOST/PATH are served here, and this can't be one: %s", reason)
+	}
+	p.Fault(form.Repo, "%s", err)
+}
+
+// look has the page say what the repository says.
+func (g *gosubHandler) look(r *http.Request, p *form.Page, cfg Config, spec string) error {
+	ctx, cancel := context.WithTimeout(r.Context(), formTimeout)
+	defer cancel()
+	ctx, err := g.modules.admit(r.WithContext(ctx), cfg)
+	var s *form.Survey
+	if err == nil {
+		err = g.modules.store.Ask(ctx, hostOf(cfg), func(ctx context.Context) (err error) {
+			s, err = form.Ask(ctx, g.modules.sources.source(cfg), cfg.Module)
+			return err
+		})
+	}
+	unread := ""
+	switch err = g.modules.refused(err); {
+	case errors.As(err, new(*accessError)):
+		return err
+	case err != nil:
+		p.Fault(form.Repo, "%s", g.why(r, err))
+		return nil
+	case s.Unread != nil:
+		unread = g.why(r, s.Unread)
+	}
+	if s.Module != cfg.Module { // the caller may ask for that one, too
+		if denied := g.authorize(r, s.Module, cfg.URL); denied != nil {
+			return denied
+		}
+	}
+	p.Tell(s, cfg.Directory, unread)
+	g.uses(p, cfg, spec, s)
+	return nil
+}
+
+// why says why the host doesn't answer, as to any caller who named the repository, and has it logged.
+func (g *gosubHandler) why(r *http.Request, err error) string {
+	rp := errorReply(err, true)
+	g.report(r, rp.Status, err)
+	var host *git.Error
+	if errors.As(err, &host) {
+		switch host.Kind {
+		case git.NoRepository:
+			return "there is no such repository: correct the URL"
+		case git.Denied:
+			return "the git host asks for credentials, and this server has none for it: there is no such repository, or it is private. Correct the URL, or have a server of your own that may read it"
+		}
+	}
+	text, _ := io.ReadAll(rp.Body)
+	return strings.TrimPrefix(strings.TrimSpace(string(text)), "not found: ")
+}
+
+// uses shows what to do with a spec.
+func (g *gosubHandler) uses(p *form.Page, cfg Config, spec string, s *form.Survey) {
+	proxy := g.publicURL
+	if proxy == "" {
+		proxy = "https://YOUR.HOST" + (&url.URL{Path: g.base}).EscapedPath()
+	}
+	proxy = strings.ReplaceAll(proxy, ",", "%2C") + "/" + spec // a comma ends the entry in GOPROXY
+	p.Use("GOPROXY", "The base of a GOPROXY that serves this module:", proxy)
+	if !s.Servable() {
+		return
+	}
+	prefix := cutMajor(s.Module)
+	p.Use("Try it", "In a shell, in the directory of any module of yours. The public checksum database is neither asked nor told.", fmt.Sprintf(
+		"export GOPROXY='%s,https://proxy.golang.org,direct' GONOSUMDB=%s\ngo list -m -versions %[3]s\ngo get %[3]s@%[4]s",
+		strings.ReplaceAll(proxy, "'", `'\''`), prefix, s.Module, cmp.Or(s.Version, "latest")))
+	if cfg.Module == "" {
+		cfg.Module = prefix
+	}
+	host, key, _ := strings.Cut(prefix, "/")
+	im := Import{Repo: cfg.URL, VCS: "git", Directory: cfg.Directory, Tags: cmp.Or(cfg.Tags, defaultPrefix+"*"), Proxy: proxy}
+	if (Site{Host: host, Paths: map[string]Import{key: im}}).Validate() != nil {
+		return // no go command would look for such a path
+	}
+	p.Use("For everyone: a tag", "In the page https://"+prefix+", and in all below it, for whoever asks with ?go-get=1:",
+		`<meta name="go-import" content="`+html.EscapeString(prefix+" mod "+proxy)+`">`)
+	p.Use("For everyone: in Go", "With package vanity, at the root of "+host+":", formMeta(host, key, im))
+	im.Proxy = "/go"
+	cfg.Tags = im.Tags
+	p.Use("Without this server", "Have yours read the repository by itself:", formGoproxy(cfg)+formMeta(host, key, im))
+}
+
+// cutMajor cuts the major version off a module path.
+func cutMajor(modPath string) string {
+	if prefix, major, ok := module.SplitPathVersion(modPath); ok && strings.HasPrefix(major, "/") {
+		return prefix
+	}
+	return modPath
+}
+
+// formMeta is a program's line with [Meta] for one import.
+func formMeta(host, key string, im Import) string {
+	return fmt.Sprintf("mux.Handle(\"/\", vanity.Meta(vanity.Site{\n\tHost: %q,\n\tPaths: map[string]vanity.Import{\n\t\t%q: {%s},\n\t},\n}))\n", host, key,
+		goFields("Repo", im.Repo, "VCS", im.VCS, "Directory", im.Directory, "Tags", im.Tags, "Proxy", im.Proxy))
+}
+
+// formGoproxy is a program's line with [Goproxy].
+func formGoproxy(cfg Config) string {
+	return fmt.Sprintf("mux.Handle(\"/go/\", vanity.Goproxy(\"/go\", vanity.Config{%s}))\n",
+		goFields("URL", cfg.URL, "Module", cfg.Module, "Directory", cfg.Directory, "Tags", cfg.Tags))
+}
+
+// goFields writes those fields of a composite literal that are not empty.
+func goFields(pairs ...string) string {
+	var fields []string
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			fields = append(fields, pairs[i]+": "+strconv.Quote(pairs[i+1]))
+		}
+	}
+	return strings.Join(fields, ", ")
 }

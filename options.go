@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/dirstore"
 	"example.com/vanity/internal/modstore"
 	"example.com/vanity/internal/netrc"
@@ -47,6 +48,7 @@ type options struct {
 	auth         func(r *http.Request, modulePath, repository string) error
 	callers      bool                // their own rights count
 	guards       map[string][]string // the guards that were given, with the constructors that enforce them
+	publicURL    string              // without a slash at its end; empty if nobody said
 }
 
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
@@ -272,6 +274,19 @@ func WithCallersRights() Option {
 		o.callers = true
 		o.guard("WithCallersRights", "Goproxy", "GoproxyFunc", "Gosub", "Meta")
 	}
+}
+
+// WithPublicURL says where callers reach the base of [Gosub], "https://go.acme.dev/gosub" say, so that its form can show
+// complete URLs. It is printed there, and used for nothing else; without it the form has https://YOUR.HOST, as the Host of
+// a request is whatever the caller wrote. WithPublicURL panics if it is no absolute http or https URL, or has credentials, a
+// query or a fragment. Other constructors ignore the option.
+func WithPublicURL(publicURL string) Option {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !check.Host(u) || u.User != nil || strings.ContainsAny(publicURL, "?#") {
+		panic(fmt.Errorf("vanity: WithPublicURL: %s: want an absolute URL, https://HOST/PATH, without credentials, query or fragment", check.Quote(check.Redact(publicURL))))
+	}
+	clean := u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/")
+	return func(o *options) { o.publicURL = clean }
 }
 
 // WithoutPages has [Meta] answer the go command (?go-get=1) and the source links of pkg.go.dev alone. All that is for people

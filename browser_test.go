@@ -288,12 +288,13 @@ func hostilePages(t *testing.T) (http.Handler, []browserPage) {
 	for i, text := range hostileTexts {
 		inURL := server.URL + "/" + text
 		inTags := strings.ReplaceAll(text, ":", "") // what git allows of it
-		im := vanity.Import{Repo: inURL, VCS: "git", Proxy: "https://go.acme.test/" + text, Directory: text, Tags: inTags + "*", Description: text + " " + text}
+		im := vanity.Import{Repo: inURL, VCS: "git", Proxy: "https://go.acme.test/" + text + "/x", Directory: text, Tags: inTags + "*", Description: text + " " + text}
 		server.Put(text, repo)
 		repo.Write(text+"/go.mod", []byte("module go.acme.test/m\n"))
 		repo.Git("update-ref", "refs/tags/"+inTags+"1.0.0", repo.Commit("one more"))
+		inTemplate := strings.NewReplacer("{", "%7B", "}", "%7D").Replace(inURL) // where braces are for placeholders
 		for j, display := range []string{
-			inURL + " " + inURL + "{/dir}?{commit} " + inURL + "{/dir}/{file}?{commit}#L{line}",
+			inTemplate + " " + inTemplate + "{/dir}?{commit} " + inTemplate + "{/dir}/{file}?{commit}#L{line}",
 			"javascript:" + text + " " + text + "{/dir} " + text + "{/dir}/{file}#L{line}",
 		} {
 			im.Display = display

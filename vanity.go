@@ -442,7 +442,9 @@ func (m *metaHandler) page(d discovery.Site, path string) (page discovery.Page, 
 // goGet is what the go command gets, and who reads as it does.
 func (m *metaHandler) goGet(page discovery.Page) reply.Reply {
 	body := page.GoGet()
-	return withETag(reply.Bytes(reply.HTML, reply.For(m.age), body), body)
+	rp := withETag(reply.Bytes(reply.HTML, reply.For(m.age), body), body)
+	rp.Policy = pages.Nothing
+	return rp
 }
 
 func withETag(rp reply.Reply, body []byte) reply.Reply {

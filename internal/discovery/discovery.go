@@ -105,7 +105,7 @@ func (s Site) Base(im Import) string {
 // its scheme and port; but not by one that says by itself where the module is, as those of a Gosub do.
 func (s Site) Serves(im Import) bool {
 	base := s.Base(im)
-	if base == "" || im.Repo == "" || !im.isGit() || strings.Contains(base, ";") {
+	if base == "" || im.Repo == "" || !im.isGit() || strings.HasSuffix(base, ";") {
 		return false
 	}
 	if base[0] == '/' {

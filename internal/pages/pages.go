@@ -48,6 +48,9 @@ var own = func() *template.Template {
 	return t
 }()
 
+// Nothing is the policy of a page that loads and does nothing.
+const Nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // What a page may load and do (Content-Security-Policy): ours nothing but its own style, an owner's what his host has. No
 // page runs a script that stands in it.
 var (

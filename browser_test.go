@@ -47,6 +47,9 @@ type browserLook struct {
 	NoPolicy   bool   `json:"noPolicy"`   // the browser knows nothing of Content-Security-Policy
 	Screenshot string `json:"screenshot"` // file to write; if empty, none
 
+	// Keys to press on the page, which must lead to one with a query: names, or "=" and a text to type. If nil, none.
+	Keys []string `json:"keys"`
+
 	name string
 }
 
@@ -396,6 +399,30 @@ func lookAtPages(t *testing.T, modules string, pages []browserPage) []browserFau
 		begin = ends[i]
 	}
 	return found
+}
+
+// TestBrowserKeyboard fills in the form by keyboard alone, with and without scripts.
+func TestBrowserKeyboard(t *testing.T) {
+	modules := browserModules(t)
+	h, pages := formPages(t)
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	keys := []string{"Tab", "=https://git.acme.test/acme/mono", "Tab", "=libs/own", "Tab", "=libs/own/v*", "Tab", "Tab", "Enter"}
+	looks := []browserLook{
+		{URL: server.URL + pages[0].path, Width: 1280, Height: 800, Keys: keys},
+		{URL: server.URL + pages[0].path, Width: 360, Height: 740, Mobile: true, NoScript: true, Keys: keys},
+		{URL: server.URL + pages[0].path, Width: 360, Height: 740, Keys: append(keys[:6:6], "Enter")},
+	}
+	for i, r := range browse(t, modules, looks) {
+		for _, want := range pages[1].shows {
+			if !strings.Contains(r.Text, want) {
+				t.Errorf("%d: no %q at %s:\n%s", i, want, r.URL, r.Text)
+			}
+		}
+		if len(r.Violations) > 0 || len(r.Console) > 0 || len(r.Requests) != 1 {
+			t.Errorf("%d: violations %q, console %q, requests %q", i, r.Violations, r.Console, r.Requests)
+		}
+	}
 }
 
 // browse has look.mjs look.

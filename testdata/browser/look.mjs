@@ -117,6 +117,13 @@ async function look(browser, l) {
 	await cdp.send("Page.enable");
 	await cdp.send("Page.addScriptToEvaluateOnNewDocument", { source: `(${watch})()`, worldName: world });
 	const response = await page.goto(l.url);
+	if (l.keys) {
+		report.requests.length = 0;
+		for (const key of l.keys) {
+			await (key.startsWith("=") ? page.keyboard.type(key.slice(1)) : page.keyboard.press(key));
+		}
+		await page.waitForURL((u) => u.search !== "");
+	}
 	report.url = page.url();
 	report.status = response.status();
 	report.policy = (await response.allHeaders())["content-security-policy"] ?? "";

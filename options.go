@@ -194,9 +194,10 @@ func WithFreshness(d time.Duration) Option {
 // the environment has. See [EnvCredentials].
 //
 // A host is first asked without credentials, and only once it wants some is the function. They are sent over https alone, by
-// Basic authorization, which GitHub, GitLab, Gitea, Bitbucket and others take tokens in, and never to another host that it
-// redirects to. The URL is https, has the host that asks, and no query. An error is answered with 500 and logged, so it must
-// not hold anything secret. The function must be safe for concurrent use.
+// Basic authorization, which GitHub, GitLab, Gitea, Bitbucket and others take tokens in, to the host and port of [Config].URL
+// alone, and to no other that it redirects to: a repository that has moved to another host must be named by its new URL. The
+// function's URL is https, has that host, and no query. An error is answered with 500 and logged, so it must not hold anything
+// secret. The function must be safe for concurrent use.
 //
 // Whoever may ask the handler gets what the credentials can read. A repository that needed some is logged once where it is
 // served without [WithAuth].

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"unicode"
 
 	"example.com/vanity/internal/check"
 )
@@ -43,8 +44,8 @@ type login struct {
 	private func() // called when credentials brought something, or nil
 	once    sync.Once
 
-	mu     sync.Mutex
-	asking map[string]bool // origins that want credentials
+	mu    sync.Mutex
+	asked bool // for credentials, lately
 }
 
 // first is the Authorization header for a request that nobody has refused yet, empty for none.
@@ -55,29 +56,31 @@ func (l *login) first(ctx context.Context, base string) (string, error) {
 	}
 	here := origin(u)
 	if header, ok := callerOf(ctx); ok {
-		if scheme, _, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Negotiate") || strings.EqualFold(scheme, "NTLM") {
-			return "", failf(Denied, "the caller authorizes himself by %s, which is for a connection, and not for a request: Basic or Bearer is needed", strings.ToLower(scheme))
+		if scheme := schemeOf(header); scheme == "negotiate" || scheme == "ntlm" {
+			return "", failf(Denied, "the caller authorizes himself by %s, which is for a connection, and not for a request: Basic or Bearer is needed", scheme)
 		}
 		if u.Scheme != "https" || here != origin(l.own) {
 			return "", nil
 		}
 		return header, nil
 	}
-	if l.inURL != "" && here == origin(l.own) {
+	if here != origin(l.own) {
+		return "", nil
+	}
+	if l.inURL != "" {
 		return l.inURL, nil
 	}
-	l.mu.Lock()
-	asking := l.asking[here]
-	l.mu.Unlock()
-	if !asking {
+	if !l.isAsked() {
 		return "", nil
 	}
 	return l.credentials(ctx, u)
 }
 
-// second is the Authorization header for a repository whose host has asked for credentials, empty if there are none.
-func (l *login) second(ctx context.Context, base string) (string, error) {
-	if _, ok := callerOf(ctx); ok {
+// second is the Authorization header for a repository whose host has asked for credentials in answer to last, empty if there
+// are none. Only the host that was named gets any, and only if no other led there: else whoever can make one redirect would
+// choose what of the other is read.
+func (l *login) second(ctx context.Context, last *http.Request, base string) (string, error) {
+	if _, ok := callerOf(ctx); ok || !l.isOwn(last) {
 		return "", nil
 	}
 	u, err := url.Parse(base)
@@ -86,14 +89,32 @@ func (l *login) second(ctx context.Context, base string) (string, error) {
 	}
 	header, err := l.credentials(ctx, u)
 	if header != "" {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.asking == nil {
-			l.asking = make(map[string]bool)
-		}
-		l.asking[origin(u)] = true
+		l.setAsked(true)
 	}
 	return header, err
+}
+
+// isOwn reports whether a request, and all that redirected to it, went to the host of the repository's own URL.
+func (l *login) isOwn(r *http.Request) bool {
+	switch {
+	case r == nil || origin(r.URL) != origin(l.own):
+		return false
+	case r.Response == nil:
+		return true
+	}
+	return l.isOwn(r.Response.Request)
+}
+
+func (l *login) isAsked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
+func (l *login) setAsked(asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = asked
 }
 
 // credentials asks for what the server itself has, each time anew: it may have changed. A repository that was named by http
@@ -124,10 +145,7 @@ func basic(user, password string) string {
 
 // served notes an answer that is good.
 func (l *login) served(ctx context.Context, last *http.Request) {
-	l.mu.Lock()
-	asked := l.asking[origin(last.URL)]
-	l.mu.Unlock()
-	if _, ok := callerOf(ctx); !ok && asked && authorized(last) && l.private != nil {
+	if _, ok := callerOf(ctx); !ok && l.isAsked() && authorized(last) && l.private != nil {
 		l.once.Do(l.private)
 	}
 }
@@ -141,18 +159,29 @@ func (l *login) denied(ctx context.Context, resp *http.Response, err error) erro
 	header, isCaller := callerOf(ctx)
 	switch last := resp.Request; {
 	case !authorized(last):
-		if l.own.Scheme != "https" && (header != "" || !isCaller && l.ask != nil) {
+		has := header != "" || !isCaller && l.ask != nil
+		switch {
+		case has && l.own.Scheme != "https":
 			e.Err = fmt.Errorf("%w; none are sent for a repository whose URL begins with http, as they would go in the clear", e.Err)
+		case has && !l.isOwn(last):
+			e.Err = fmt.Errorf("%w; none are sent where another host redirects to: the repository must be named by the URL that it has now", e.Err)
 		}
 	case !isCaller:
-		l.mu.Lock()
-		delete(l.asking, origin(last.URL)) // it may be public by now
-		l.mu.Unlock()
+		l.setAsked(false) // it may be public by now
 		e.Kind, e.Err = Refused, fmt.Errorf("%w, though credentials were sent", e.Err)
 	case resp.StatusCode == http.StatusForbidden:
 		e.Kind = Forbidden
 	}
 	return e
+}
+
+// schemeOf is the scheme of an Authorization header, in lower case. Hosts may take other characters than a space for its end.
+func schemeOf(header string) string {
+	end := strings.IndexFunc(header, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' })
+	if end < 0 {
+		end = len(header)
+	}
+	return strings.ToLower(header[:end])
 }
 
 func authorized(r *http.Request) bool { return r.Header.Get("Authorization") != "" }

@@ -20,10 +20,11 @@ type Client struct {
 	HTTP   *http.Client // for all but local repositories; if nil, http.DefaultClient
 	Limits Limits
 
-	// Credentials gives what a host is logged in with that asks for it, by Basic authentication, or two empty strings if
-	// there is nothing for it; if nil, there is nothing for any. It is told the URL of the repository at the host that asks,
-	// after redirects, without userinfo. What it gives goes to that host, over https only, and is not kept: it is asked for
-	// each request once the host has asked. An error of it is one of this machine.
+	// Credentials gives what a repository's host is logged in with if it asks, by Basic authentication, or two empty strings if
+	// there is nothing for it; if nil, there is nothing for any. It is told the URL of the repository there, without userinfo,
+	// after redirects within the host. What it gives goes to the host, and port, that Open was given, over https only, and to no
+	// other that it redirects to, nor back from there. It is not kept: it is asked for each request once the host has asked. An
+	// error of it is one of this machine.
 	Credentials func(ctx context.Context, repository *url.URL) (user, password string, err error)
 
 	// Private, if not nil, is told of a repository that was had by Credentials only, when something of it was, and once for

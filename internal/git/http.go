@@ -127,9 +127,6 @@ func baseOf(u *url.URL, suffix string) (string, bool) {
 	return strings.CutSuffix(v.String(), suffix)
 }
 
-// maxAsks bounds how many hosts on the way to a repository may ask for credentials.
-const maxAsks = 3
-
 // do makes a request of a repository, a POST if there is something to send, and insists on a git server's answer to it. A host
 // that asks for credentials is asked once more with those that there are for it.
 func (t *httpTransport) do(ctx context.Context, version int, base, suffix string, request []byte) (*http.Response, error) {
@@ -141,7 +138,7 @@ func (t *httpTransport) do(ctx context.Context, version int, base, suffix string
 	if request != nil {
 		answer = "application/x-git-upload-pack-result"
 	}
-	for asks := 0; ; asks++ {
+	for again := false; ; again = true {
 		resp, err := t.send(ctx, version, base+suffix, header, request)
 		if err != nil {
 			return nil, err
@@ -153,10 +150,10 @@ func (t *httpTransport) do(ctx context.Context, version int, base, suffix string
 		resp.Body.Close()
 		at, ok := baseOf(resp.Request.URL, suffix)
 		isRepo := ok && !strings.Contains(at, "?") // and not a form to log in, with the way back in its query
-		if resp.StatusCode != http.StatusUnauthorized || authorized(resp.Request) || !isRepo || asks == maxAsks {
+		if resp.StatusCode != http.StatusUnauthorized || authorized(resp.Request) || !isRepo || again {
 			return nil, t.login.denied(ctx, resp, err)
 		}
-		second, noCredentials := t.login.second(ctx, at)
+		second, noCredentials := t.login.second(ctx, resp.Request, at)
 		if noCredentials != nil {
 			return nil, noCredentials
 		}

@@ -26,7 +26,7 @@ func TestAuth(t *testing.T) {
 	const mod = "/go/go.acme.test/!tool"
 	good := map[string]int{
 		mod + "/@v/list": 200, mod + "/@latest": 200, mod + "/@v/v1.0.0.info": 200, mod + "/@v/v1.0.0.mod": 200, mod + "/@v/v1.0.0.zip": 200, mod + "/@v/main.info": 200,
-		mod + "/@v/v9.0.0.info": 404, mod + "/@v/absent.info": 404, "/go/go.acme.test/other/@v/list": 404, mod + "/@v/x.tar": 404, "/go//@v/list": 404,
+		mod + "/@v/v1.9.0.info": 404, mod + "/@v/absent.info": 404, "/go/go.acme.test/other/@v/list": 404, mod + "/@v/x.tar": 404, "/go//@v/list": 404,
 	}
 	for name, tt := range map[string]struct {
 		err    error
@@ -66,6 +66,10 @@ func TestAuth(t *testing.T) {
 					challenge := res.Header.Get("WWW-Authenticate")
 					if (want == 401) != strings.HasPrefix(challenge, "Basic realm=") {
 						t.Errorf("%s %s: challenge %q", method, path, challenge)
+					}
+					// Of what is in the repository only who may have it learns.
+					if got := strings.Contains(string(body), "no tag"); method == "GET" && got != (tt.err == nil && path == mod+"/@v/v1.9.0.info") && path != mod+"/@v/absent.info" || got && tt.err != nil {
+						t.Errorf("%s %s: %s", method, path, body)
 					}
 					if strings.Contains(string(body), repo.Dir) || strings.Contains(string(body), "secret") {
 						t.Errorf("%s %s: %s", method, path, body)

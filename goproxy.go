@@ -165,7 +165,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rp, err := h.answer(r, rt)
 	if err != nil {
-		rp = errorReply(err, h.modules.named)
+		rp = errorReply(err, h.modules.named || h.isGuarded()) // who may not know of the repository has met another error before
 		if rp.CacheControl == reply.Brief {
 			rp.CacheControl = reply.For(min(h.freshness, briefly))
 		}
@@ -310,32 +310,45 @@ func (m *modules) admit(r *http.Request, cfg Config) (context.Context, error) {
 	return ctx, m.refused(err)
 }
 
-// refused says of a host's refusal that it is the caller's affair, if his own rights are what counts.
+// refused says of a host's refusal that it is the caller's affair, if his own rights are what counts. That what was served
+// before is hidden now says then that he has lost his.
 func (m *modules) refused(err error) error {
+	var vanished *modstore.VanishedError
 	var host *git.Error
+	if m.gate == nil {
+		return err
+	}
+	if errors.As(err, &vanished) {
+		err = vanished.Err
+	}
 	switch {
-	case m.gate == nil || !errors.As(err, &host):
+	case !errors.As(err, &host):
 	case host.Kind == git.Denied:
-		return &accessError{status: http.StatusUnauthorized, err: err}
+		return &accessError{status: http.StatusUnauthorized, host: true, err: err}
 	case host.Kind == git.Forbidden:
-		return &accessError{status: http.StatusForbidden, err: err}
+		return &accessError{status: http.StatusForbidden, host: true, err: err}
 	}
 	return err
 }
 
 // An accessError says that a caller may not have what he asks for.
 type accessError struct {
-	status int // 401 or 403
+	status int  // 401 or 403
+	host   bool // it is the repository's host that says so
 	err    error
 }
 
 func (e *accessError) Error() string { return e.err.Error() }
 
 func (e *accessError) reply(text string) reply.Reply {
-	if e.status == http.StatusForbidden {
-		return reply.Message(e.status, reply.Private, "forbidden: %syour credentials do not allow it; ask the owner of the module for the right to read it", text)
+	whose, who := "", "the owner of the module"
+	if e.host {
+		whose, who = ": those for the git host where the module is", "the owner of its repository"
 	}
-	rp := reply.Message(e.status, reply.Private, "unauthorized: %scredentials are needed, or others than these; the go command sends what .netrc has, or what GOAUTH gives (see go help goauth)", text)
+	if e.status == http.StatusForbidden {
+		return reply.Message(e.status, reply.Private, "forbidden: %syour credentials do not allow it; ask %s for the right to read it", text, who)
+	}
+	rp := reply.Message(e.status, reply.Private, "unauthorized: %scredentials are needed, or others than these%s; the go command sends what .netrc has for this server, or what GOAUTH gives (see go help goauth)", text, whose)
 	rp.Authenticate = `Basic realm="Go modules", charset="UTF-8"`
 	return rp
 }
@@ -486,8 +499,8 @@ func (e *requestError) Unwrap() error { return e.err }
 
 // errorReply decides status, caching and text of an answer that there is none: the whole of the mapping from causes.
 // A cause's own text holds paths and addresses, and goes to the log. What may be said of the repository is for those
-// who named it.
-func errorReply(err error, named bool) reply.Reply {
+// who named it, or may have what is in it.
+func errorReply(err error, mayKnow bool) reply.Reply {
 	var re *requestError
 	text := ""
 	if errors.As(err, &re) {
@@ -510,14 +523,12 @@ func errorReply(err error, named bool) reply.Reply {
 		}
 		return reply.Message(http.StatusBadGateway, reply.Never, "%sthe module was served before, but now the git host says that there is no such repository, or asks for credentials; only the repository's owner can bring it back", text)
 	case errors.As(err, &busy):
-		rp := reply.Message(http.StatusServiceUnavailable, reply.Never, "%sthis server fetches too much at the same time; try again later", text)
-		rp.RetryAfter = retryUnavailable
-		return rp
+		return retryReply(http.StatusServiceUnavailable, text+"this server fetches too much at the same time", retryUnavailable)
 	case errors.As(err, &gone):
 		return reply.Message(http.StatusBadGateway, reply.Never, "%scommit %s, which the version was first served from, is no longer in its repository; only the repository's owner can bring it back", text, gone.Commit)
 	case errors.As(err, &absent):
 		text += absent.Reason
-		if named && absent.Hint != "" {
+		if mayKnow && absent.Hint != "" {
 			text += " (" + absent.Hint + ")"
 		}
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %s", text)
@@ -537,6 +548,13 @@ const (
 	retryUnavailable = 30 * time.Second
 )
 
+// retryReply says when to try again, to people and to programs.
+func retryReply(status int, text string, after time.Duration) reply.Reply {
+	rp := reply.Message(status, reply.Never, "%s; try again in %d seconds", text, int64((after+time.Second-1)/time.Second))
+	rp.RetryAfter = after
+	return rp
+}
+
 // hostReply says what is wrong with the git host, and with whom that lies.
 func hostReply(e *git.Error, text string) reply.Reply {
 	message := func(status int, caching, what string) reply.Reply {
@@ -546,21 +564,17 @@ func hostReply(e *git.Error, text string) reply.Reply {
 	}
 	switch e.Kind {
 	case git.NoRepository:
-		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthere is no such repository", text)
+		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthe git host says that there is no such repository, as many do of private ones", text)
 	case git.Missing: // of a commit asked for, modrepo says more; here it is one that a branch or a tag led to just now
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found: %sthe repository lacks something that its branches or tags lead to; it may have changed just now", text)
 	case git.Denied:
 		return reply.Message(http.StatusNotFound, reply.Brief, "not found, or private: %sthe git host asks for credentials, and this server has none for it", text)
 	case git.Refused:
-		return message(http.StatusBadGateway, reply.Never, "the git host refuses the credentials that this server has for it; only its owner can give it others")
+		return message(http.StatusBadGateway, reply.Never, "the git host refuses the credentials that this server has for it; the owner of this server must give it some that may read the repository")
 	case git.Limited:
-		rp := message(http.StatusTooManyRequests, reply.Never, "the git host limits the rate of requests; try again later")
-		rp.RetryAfter = max(rp.RetryAfter, retryLimited)
-		return rp
+		return retryReply(http.StatusTooManyRequests, text+"the git host limits the rate of requests", max(e.RetryAfter, retryLimited))
 	case git.Unavailable:
-		rp := message(http.StatusServiceUnavailable, reply.Never, "the git host is out of service for now; try again later")
-		rp.RetryAfter = max(rp.RetryAfter, retryUnavailable)
-		return rp
+		return retryReply(http.StatusServiceUnavailable, text+"the git host is out of service for now", max(e.RetryAfter, retryUnavailable))
 	case git.Timeout:
 		return message(http.StatusGatewayTimeout, reply.Never, "the git host did not answer in time; try again later")
 	case git.Unreachable:

@@ -504,6 +504,8 @@ func TestHostFaults(t *testing.T) {
 			}
 			if again := header.Get("Retry-After"); (tt.status == 429 || tt.status == 503) != (again != "") || tt.status == 429 && again != "77" {
 				t.Errorf("Retry-After %q", again)
+			} else if again != "" && !strings.Contains(body, "; try again in "+again+" seconds\n") {
+				t.Errorf("%q does not say when to try again", body)
 			}
 			if text := log.text(); !strings.Contains(text, "/acme/mono") || strings.Count(text, "\n") != 1 {
 				t.Errorf("log %q, want one line that names the repository", text)

@@ -190,6 +190,7 @@ func TestPrivateRevoked(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	const zip, list, page = "/go/go.acme.test/!tool/@v/v1.0.0.zip", "/go/go.acme.test/!tool/@v/list", "/Tool"
+	const absent, later = "/go/go.acme.test/!tool/@v/v1.9.0.info", "/go/go.acme.test/!tool/@v/v1.1.0.zip"
 	h := handler()
 	if code, body := get(h, "ann", annsPassword, zip); code != 200 {
 		t.Fatalf("%d %s", code, body)
@@ -203,12 +204,18 @@ func TestPrivateRevoked(t *testing.T) {
 				t.Errorf("%s: %s: %d, want %d: %.100s", who.user, path, code, who.status, body)
 			}
 		}
+		if _, body := get(h, who.user, who.password, absent); strings.Contains(body, `no tag "tool-1.9.0"`) != (who.status == 200) {
+			t.Errorf("%s learns of an absent version: %s", who.user, body)
+		}
 		code, body := get(h, who.user, who.password, page)
 		if got := strings.Contains(body, "v1.0.0"); code != 200 || got != (who.status == 200) {
 			t.Errorf("%s: %s: %d, versions %v", who.user, page, code, got)
 		}
 	}
 	server.Dismiss("ann")
+	if code, body := get(h, "ann", annsPassword, later); code != 401 {
+		t.Errorf("dismissed a moment ago: %d %s", code, body)
+	}
 	if code, _ := get(handler(), "ann", annsPassword, zip); code != 401 {
 		t.Errorf("dismissed: %d", code)
 	}

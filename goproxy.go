@@ -301,8 +301,8 @@ func (m *modules) admit(r *http.Request, cfg Config) (context.Context, error) {
 	}
 	credentials := r.Header.Get("Authorization")
 	ctx := git.WithAuthorization(r.Context(), credentials)
-	err := m.gate.Admit(ctx, credentials, cfg.canonical().URL, func(ctx context.Context) error {
-		return m.store.Ask(ctx, hostOf(cfg), repo.Admit)
+	err := m.gate.Admit(ctx, credentials, cfg.canonical().URL, func(ctx context.Context, wasIn bool) error {
+		return m.store.Ask(ctx, hostOf(cfg), !wasIn, repo.Admit)
 	}, func(err error) bool {
 		var host *git.Error
 		return errors.As(err, &host) && (host.Kind == git.Denied || host.Kind == git.Forbidden || host.Kind == git.NoRepository)

@@ -396,7 +396,7 @@ func (g *gosubHandler) look(r *http.Request, p *form.Page, cfg Config, spec stri
 	ctx, err := g.modules.admit(r.WithContext(ctx), cfg)
 	var s *form.Survey
 	if err == nil {
-		err = g.modules.store.Ask(ctx, hostOf(cfg), func(ctx context.Context) (err error) {
+		err = g.modules.store.Ask(ctx, hostOf(cfg), false, func(ctx context.Context) (err error) {
 			s, err = form.Ask(ctx, g.modules.sources.source(cfg), cfg.Module)
 			return err
 		})

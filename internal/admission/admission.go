@@ -40,16 +40,18 @@ type verdict struct {
 }
 
 // Admit returns nil if the host of a repository lets in whoever sends some credentials, and else its refusal. It asks the host,
-// once for all who come with the same at the same time, unless that was done lately. IsNo tells an answer, to be
-// remembered, from a failure.
-func (g *Gate) Admit(ctx context.Context, credentials, repo string, ask func(context.Context) error, isNo func(error) bool) error {
+// once for all who come with the same at the same time, unless that was done lately. Ask is told whether the host let him in
+// when it was asked last, as far as that is remembered: then he is no stranger. IsNo tells an answer, to be remembered, from a
+// failure.
+func (g *Gate) Admit(ctx context.Context, credentials, repo string, ask func(ctx context.Context, wasIn bool) error, isNo func(error) bool) error {
 	name := g.name(credentials, repo)
-	if v, ok := g.known(name); ok {
+	v, known := g.known(name)
+	if known && time.Now().Before(v.until) {
 		return v.err
 	}
 	_, err := g.flights.Do(ctx, name, func(ctx context.Context) (struct{}, error) {
 		began := time.Now()
-		err := ask(ctx)
+		err := ask(ctx, known && v.err == nil)
 		switch {
 		case err == nil:
 			g.remember(name, verdict{until: began.Add(yesAge)})
@@ -77,7 +79,7 @@ func (g *Gate) known(name string) (verdict, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v, ok := g.verdicts[name]
-	return v, ok && time.Now().Before(v.until)
+	return v, ok
 }
 
 func (g *Gate) remember(name string, v verdict) {
@@ -92,10 +94,9 @@ func (g *Gate) remember(name string, v verdict) {
 	g.verdicts[name] = v
 }
 
-// forget makes room for many: what is out of date goes, then anything.
+// forget makes room for many: refusals go first, of which anybody can have as many as he likes, then anything.
 func (g *Gate) forget() {
-	now := time.Now()
-	maps.DeleteFunc(g.verdicts, func(_ string, v verdict) bool { return now.After(v.until) })
+	maps.DeleteFunc(g.verdicts, func(_ string, v verdict) bool { return v.err != nil })
 	for name := range g.verdicts {
 		if len(g.verdicts) <= most*9/10 {
 			return

@@ -28,7 +28,7 @@ func TestAdmit(t *testing.T) {
 		admit := func(credentials, repo string, want error, wantAsked int) {
 			t.Helper()
 			asked = 0
-			err := g.Admit(t.Context(), credentials, repo, func(context.Context) error { asked++; return answer[credentials] }, isNo)
+			err := g.Admit(t.Context(), credentials, repo, func(context.Context, bool) error { asked++; return answer[credentials] }, isNo)
 			if err != want || asked != wantAsked {
 				t.Errorf("%s at %s: %v, asked %d times; want %v, %d", credentials, repo, err, asked, want, wantAsked)
 			}
@@ -58,7 +58,7 @@ func TestAdmitTogether(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {
-				err := g.Admit(t.Context(), fmt.Sprint(i%2), "r", func(context.Context) error {
+				err := g.Admit(t.Context(), fmt.Sprint(i%2), "r", func(context.Context, bool) error {
 					asked.Add(1)
 					time.Sleep(time.Second)
 					return nil
@@ -75,12 +75,45 @@ func TestAdmitTogether(t *testing.T) {
 	})
 }
 
+// Who was let in is no stranger when he comes again, and no number of strangers makes him one.
+func TestAdmitStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g admission.Gate
+		admit := func(credentials string, answer error) (asked, wasIn bool) {
+			err := g.Admit(t.Context(), credentials, "r", func(_ context.Context, in bool) error { asked, wasIn = true, in; return answer }, isNo)
+			if asked && err != answer {
+				t.Error(err)
+			}
+			return asked, wasIn
+		}
+		if asked, wasIn := admit("ann", nil); !asked || wasIn {
+			t.Error("at first", asked, wasIn)
+		}
+		for i := range 30_000 {
+			if asked, wasIn := admit(fmt.Sprint(i), errNo); !asked || wasIn {
+				t.Fatal(i, asked, wasIn)
+			}
+		}
+		if asked, _ := admit("ann", nil); asked {
+			t.Error("forgotten")
+		}
+		time.Sleep(time.Minute)
+		if asked, wasIn := admit("ann", errNo); !asked || !wasIn {
+			t.Error("again", asked, wasIn)
+		}
+		time.Sleep(time.Minute)
+		if asked, wasIn := admit("ann", errNo); !asked || wasIn {
+			t.Error("not let in any more", asked, wasIn)
+		}
+	})
+}
+
 // A host that takes its time does not make an old answer a new one; and who guesses can't fill the memory.
 func TestAdmitBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g admission.Gate
 		admit := func(credentials string, takes time.Duration) (asked bool) {
-			err := g.Admit(t.Context(), credentials, "r", func(context.Context) error { asked = true; time.Sleep(takes); return nil }, isNo)
+			err := g.Admit(t.Context(), credentials, "r", func(context.Context, bool) error { asked = true; time.Sleep(takes); return nil }, isNo)
 			if err != nil {
 				t.Error(err)
 			}

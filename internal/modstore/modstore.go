@@ -34,12 +34,13 @@ type Options struct {
 // all of them to a Backing, if it has one. It is safe for concurrent use.
 type Store struct {
 	Options
-	memory  memory
-	flights flight.Group[*content]
-	slots   slots
-	lists   keyed
-	moved   moved
-	trouble trouble
+	memory    memory
+	flights   flight.Group[*content]
+	slots     slots
+	strangers slots
+	lists     keyed
+	moved     moved
+	trouble   trouble
 }
 
 // New makes a Store.

@@ -35,9 +35,14 @@ type waiter struct {
 	turn chan struct{} // closed when it has its slot
 }
 
-// Ask runs what asks a host, once it may.
-func (s *Store) Ask(ctx context.Context, host string, ask func(context.Context) error) error {
-	free, err := s.slots.take(ctx, host)
+// Ask runs what asks a host, once it may. What is asked for a stranger, to find out who he is, has a queue and slots of its own,
+// so that those who are known don't wait behind any number of them.
+func (s *Store) Ask(ctx context.Context, host string, isStranger bool, ask func(context.Context) error) error {
+	slots := &s.slots
+	if isStranger {
+		slots = &s.strangers
+	}
+	free, err := slots.take(ctx, host)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ func New(passwords map[string]string) (*Set, error) {
 			if _, err := hex.Decode(digest[:], []byte(hashed)); err != nil {
 				return nil, fmt.Errorf("what follows %s for %q is not 64 hexadecimal digits", hashPrefix, user)
 			}
+			if digest == sha256.Sum256(nil) { // of a variable that was not set
+				return nil, fmt.Errorf("the password of %q is empty: its hash is that of nothing", user)
+			}
 		}
 		s.hashes[user] = s.hash(digest)
 	}

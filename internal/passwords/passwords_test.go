@@ -1,6 +1,7 @@
 package passwords_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/http/httptest"
@@ -68,6 +69,7 @@ func TestNewFaults(t *testing.T) {
 	for want, set := range map[string]map[string]string{
 		"none":       nil,
 		"is empty":   {"ann": ""},
+		"of nothing": {"ann": fmt.Sprintf("sha256:%X", sha256.Sum256(nil))},
 		"colon":      {"a:b": "x"},
 		"64 hex":     {"ann": "sha256:abcd"},
 		"not 64 hex": {"ann": "sha256:" + strings.Repeat("g", 64)},

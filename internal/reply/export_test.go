@@ -3,4 +3,4 @@ package reply
 import "net/http"
 
 // Refusals is the writer that [http.ServeContent] is given.
-func Refusals(w http.ResponseWriter) http.ResponseWriter { return refusals{w} }
+func Refusals(w http.ResponseWriter) http.ResponseWriter { return refusals{ResponseWriter: w} }

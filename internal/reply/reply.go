@@ -132,7 +132,11 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 		rp.Body = strings.NewReader("")
 	}
 	if rp.Status == http.StatusOK {
-		http.ServeContent(refusals{w}, r, "", time.Time{}, rp.Body)
+		refused := refusals{w, Never}
+		if rp.CacheControl == Private {
+			refused.caching = Private
+		}
+		http.ServeContent(refused, r, "", time.Time{}, rp.Body)
 		return
 	}
 	if size, err := rp.Body.Seek(0, io.SeekEnd); err == nil {
@@ -158,7 +162,10 @@ func seconds(d time.Duration) int64 {
 // refusals are the answers of [http.ServeContent] to conditions and ranges that can't be met (412, 416), and to a body
 // that can't be read. The headers that were set for a status of 200 must not go with them: net/http takes them away from
 // some of these answers, and from none if the program says so in GODEBUG.
-type refusals struct{ http.ResponseWriter }
+type refusals struct {
+	http.ResponseWriter
+	caching string
+}
 
 // Unwrap is for [http.ResponseController].
 func (w refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -167,7 +174,7 @@ func (w refusals) WriteHeader(status int) {
 	if status >= 400 {
 		h := w.Header()
 		h.Set("Content-Type", Text)
-		h.Set("Cache-Control", Never)
+		h.Set("Cache-Control", w.caching)
 		h.Del("ETag")
 	}
 	w.ResponseWriter.WriteHeader(status)

@@ -96,6 +96,12 @@ func failure(length string, more ...string) map[string]string {
 	return h
 }
 
+func private() reply.Reply {
+	rp := file()
+	rp.CacheControl, rp.Vary = reply.Private, "Authorization"
+	return rp
+}
+
 func message(status int) func() reply.Reply {
 	return func() reply.Reply { return reply.Message(status, reply.Never, "no %s", "good") }
 }
@@ -132,6 +138,16 @@ var answers = []struct {
 	}, {
 		"bad seeker", func() reply.Reply { rp := file(); rp.Body = unseekable{}; return rp }, "GET", nil,
 		500, failure("18"), "seeker can't seek\n",
+	},
+	{
+		"private, if-match", private, "GET", map[string]string{"If-Match": `"other"`},
+		412, failure("0", "Cache-Control", reply.Private, "Vary", "Authorization"), "",
+	}, {
+		"private, range beyond", private, "GET", map[string]string{"Range": "bytes=10-"},
+		416, failure("33", "Content-Range", "bytes */10", "Cache-Control", reply.Private, "Vary", "Authorization"), "invalid range: failed to overlap\n",
+	}, {
+		"private, if-none-match", private, "GET", map[string]string{"If-None-Match": `"tag"`},
+		304, map[string]string{"Cache-Control": reply.Private, "Etag": `"tag"`, "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}, "",
 	},
 	{"message", message(404), "GET", nil, 404, failure("8"), "no good\n"},
 	{"message, head", message(404), "HEAD", nil, 404, failure("8"), ""},

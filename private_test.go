@@ -226,6 +226,72 @@ func TestPrivateRevoked(t *testing.T) {
 	d.check(t, "/@v/v1.0.0.zip: 502")
 }
 
+// TestPrivateTricks has callers without rights ask for what is stored, in all the ways that a request can be written.
+func TestPrivateTricks(t *testing.T) {
+	t.Parallel()
+	server, site := private(t)
+	var d leakDetector
+	h := serveSite(&d, site, vanity.WithClient(server.Client()), vanity.WithCallersRights(), vanity.WithStore(&mapStore{}))
+	ask := func(method, path string, header http.Header) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, nil)
+		r.Header = header
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	basic := func(user, password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	}
+	anns, bobs := basic("ann", annsPassword), basic("bob", bobsPassword)
+	tags := make(map[string]string)
+	const page = "/Tool"
+	var paths []string
+	for _, file := range []string{"@v/list", "@latest", "@v/v1.0.0.info", "@v/v1.0.0.mod", "@v/v1.0.0.zip", "@v/main.info"} {
+		paths = append(paths, "/go/go.acme.test/!tool/"+file)
+	}
+	paths = append(paths, "/go/go.acme.test/!tool/v2/@v/list", page)
+	for _, path := range paths {
+		w := ask("GET", path, http.Header{"Authorization": {anns}})
+		if tags[path] = w.Header().Get("ETag"); w.Code != 200 || tags[path] == "" {
+			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for name, header := range map[string]http.Header{
+		"nobody":          {},
+		"bob before ann":  {"Authorization": {bobs, anns}},
+		"none before ann": {"Authorization": {"", anns}},
+		"a list":          {"Authorization": {bobs + ", " + anns}},
+		"a proxy's":       {"Proxy-Authorization": {anns}},
+		"a cookie":        {"Cookie": {"Authorization=" + anns}},
+		"another name":    {"X-Forwarded-Authorization": {anns}, "X-Forwarded-User": {"ann"}},
+		"no scheme":       {"Authorization": {strings.TrimPrefix(anns, "Basic ")}},
+		"a connection's":  {"Authorization": {"Negotiate\t" + anns}},
+		"another line":    {"Authorization": {bobs + "\r\nAuthorization: " + anns}},
+		"long":            {"Authorization": {anns + strings.Repeat("A", 100_000)}},
+		"no new fetch":    {"Authorization": {bobs}, "Disable-Module-Fetch": {"true"}},
+	} {
+		for _, path := range paths {
+			for _, with := range []string{"", "Range", "If-None-Match", "If-Match"} {
+				header := header.Clone()
+				if with != "" {
+					header.Set(with, map[bool]string{true: "bytes=0-9", false: tags[path]}[with == "Range"])
+				}
+				for _, method := range []string{"GET", "HEAD"} {
+					w := ask(method, path, header)
+					refused := w.Code == 401 || w.Code == 403 || w.Code == 502 || path == page && (w.Code == 200 || w.Code == 206 || w.Code == 412)
+					if !refused || strings.Contains(w.Body.String(), "1.0.0\n") || strings.Contains(w.Body.String(), ">v1.0.0<") || w.Header().Get("ETag") == tags[path] {
+						t.Errorf("%s: %s %s with %s: %d %v\n%.300s", name, method, path, with, w.Code, w.Header(), w.Body)
+					}
+					if w.Header().Get("Cache-Control") != "private, no-store" || w.Header().Get("Vary") != "Authorization" {
+						t.Errorf("%s: %s %s with %s: %v", name, method, path, with, w.Header())
+					}
+				}
+			}
+		}
+	}
+	d.check(t, "401")
+}
+
 // TestPrivateServer has a server that reads the repository with credentials of its own, for callers whom it knows.
 func TestPrivateServer(t *testing.T) {
 	if testing.Short() {

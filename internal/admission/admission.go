@@ -21,6 +21,9 @@ const (
 	noAge  = 10 * time.Second
 )
 
+// askTimeout bounds one question, waiting for a turn included. A host that sends its answer drop by drop would keep the turn.
+const askTimeout = time.Minute
+
 // most bounds what strangers can make us remember.
 const most = 10_000
 
@@ -50,6 +53,8 @@ func (g *Gate) Admit(ctx context.Context, credentials, repo string, ask func(ctx
 		return v.err
 	}
 	_, err := g.flights.Do(ctx, name, func(ctx context.Context) (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
 		began := time.Now()
 		err := ask(ctx, known && v.err == nil)
 		switch {

@@ -108,6 +108,18 @@ func TestAdmitStrangers(t *testing.T) {
 	})
 }
 
+// A host that never comes to an end keeps nobody for ever.
+func TestAdmitTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g admission.Gate
+		start := time.Now()
+		err := g.Admit(t.Context(), "ann", "r", func(ctx context.Context, _ bool) error { <-ctx.Done(); return ctx.Err() }, isNo)
+		if err != context.DeadlineExceeded || time.Since(start) != time.Minute {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // A host that takes its time does not make an old answer a new one; and who guesses can't fill the memory.
 func TestAdmitBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +131,7 @@ func TestAdmitBounds(t *testing.T) {
 			}
 			return asked
 		}
-		if !admit("slow", 2*time.Minute) || !admit("slow", 0) {
+		if !admit("slow", time.Minute) || !admit("slow", 0) {
 			t.Error("an answer is older than what it was asked for")
 		}
 		for i := range 12_000 {

@@ -157,7 +157,9 @@ type Store interface {
 // the store. MODULE/@v/list has the versions whose go.mod is stored, and MODULE/@v/list.served the list that was served
 // last.
 //
-// One option may be given to several handlers, [Meta] among them, which lists versions by it. What can't be stored is
+// One option may be given to several handlers, [Meta] among them, which lists versions by it. Each of them serves to its callers
+// what any of them has stored of a module: a handler with [WithAuth] or [WithCallersRights], or with [WithCredentials], should
+// share its store with no handler that lets in others. What can't be stored is
 // served all the same, and logged; it is tried again.
 func WithStore(store Store) Option {
 	if store == nil {
@@ -233,9 +235,13 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 // not served at all; any other with 500, and logged. Only who passes learns more of why something isn't there. All answers
 // have "Cache-Control: private, no-store" and "Vary: Authorization".
 //
+// Name those that may be had, not those that may not: a module has other paths for its major versions, and for Gosub a
+// repository has as many URLs as its host has ways to write it, be it by the case of letters or by an old name that redirects.
+// Where the empty path, which the probe has, is answered with 401 for credentials that are good for anything, git forgets them.
+//
 // For [Meta] it guards what it lists of the versions alone: pages for the go command must be there for everyone, and have
-// nothing but what the configuration says. The function must be safe for concurrent use. If it is nil or not given, everybody
-// may have everything.
+// nothing but what the configuration says, which is the paths and descriptions of all imports. The function must be safe for
+// concurrent use. If it is nil or not given, everybody may have everything.
 func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
 	return func(o *options) {
 		o.auth = auth
@@ -266,6 +272,10 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 // even what is stored, before the host has let him in, which is remembered for a minute (a refusal for 10 seconds), by a hash. No
 // credentials of the server are involved. A host that wants others answers 401, through us, or 403. When it is down,
 // nobody gets anything.
+//
+// The host says yes or no to the repository as a whole, and to whatever the client sends: one whose Transport logs in by itself
+// lets in everybody. With Gosub the caller's request names the host, so that [WithHosts] should name those that may see his
+// credentials, one best.
 //
 // They are sent over https alone. A repository on this machine has no host to ask: [Goproxy] panics, and for [GoproxyFunc] it
 // is answered with 500. All panic if [WithCredentials] is given too. Answers have "Cache-Control: private, no-store" and "Vary:

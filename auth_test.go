@@ -135,6 +135,21 @@ func TestAuthPaths(t *testing.T) {
 		}
 	}
 	gosub := vanity.Gosub("", auth, quiet())
+	for path, want := range map[string]string{
+		"/github.com/acme/mono:d=..;/go.acme.test/!tool/@v/list": "",
+		"/github.com/acme/mono;/go.acme.test/Tool/@v/list":       " https://github.com/acme/mono",
+		"/github.com/acme/mono;/@v/list":                         " https://github.com/acme/mono",
+		"/github.com/acme/mono;x/@v/list":                        " https://github.com/acme/mono",
+		"/git.acme.test/a/b;/go.acme.test/!tool/@v/v1.0.0.zip":       "go.acme.test/Tool https://git.acme.test/a/b",
+		"/https://github.com/acme/mono;/go.acme.test/@v/list":    "",
+		"/%3B/@v/list":                "",
+		"/go.acme.test/!tool/@latest": "go.acme.test/Tool",
+	} {
+		got = nil
+		if res, body := metaGet(t, gosub, "GET", path); res.StatusCode != 401 || !cmp.Equal(got, []string{strings.TrimSpace(want)}) {
+			t.Errorf("%s: %s, asked %q, %s", path, res.Status, got, body)
+		}
+	}
 	for _, path := range []string{
 		"/github.com/acme/mono:d=libs%2Ftool;/go.acme.test/!tool/@v/list", "/GitHub.com/acme/mono.git:d=libs/tool;/go.acme.test/%21tool/@v/list", "/github.com/%61cme/mono%3Ad=libs%2Ftool%3B/go.acme.test/!tool/@v/list",
 	} {
@@ -239,7 +254,7 @@ func TestEnvCredentials(t *testing.T) {
 	check(map[string]string{"https://github.com/a/b": "bob:other", "https://git.acme.dev/x": "ann:secret", "https://x.git.acme.dev/x": ":"})
 	t.Setenv("GITHUB_TOKEN", "t0k3n")
 	check(map[string]string{
-		"https://github.com/a/b": "x-access-token:t0k3n", "https://GitHub.com/a/b": "x-access-token:t0k3n", "https://gist.github.com/a/b": ":",
+		"https://github.com/a/b": "x-access-token:t0k3n", "https://GitHub.com/a/b": "x-access-token:t0k3n", "https://github.com:443/a/b": "x-access-token:t0k3n", "https://github.com:8443/a/b": "bob:other", "https://gist.github.com/a/b": ":",
 		"https://github.com.evil.test/a/b": ":", "https://git.acme.dev/x": "ann:secret",
 	})
 	t.Setenv("NETRC", home)
@@ -270,5 +285,30 @@ func TestRightsOptions(t *testing.T) {
 	h := vanity.GoproxyFunc("", resolve, quiet(), vanity.WithCallersRights())
 	if res, body := metaGet(t, h, "GET", "/go.acme.test/tool/@v/list"); res.StatusCode != 500 || strings.Contains(string(body), "/srv") {
 		t.Errorf("a local repository: %s, %s", res.Status, body)
+	}
+}
+
+// TestAuthGosub has a caller name what he may not have by the path of what he may: it is the repository that counts.
+func TestAuthGosub(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, acme)
+	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo, "acme/open": repo})
+	h := vanity.Gosub("", append(trusting(server), vanity.WithAuth(func(_ *http.Request, _, repository string) error {
+		if repository != "https://git.acme.test/acme/open" {
+			return fs.ErrPermission
+		}
+		return nil
+	}))...)
+	for path, want := range map[string]int{
+		"/git.acme.test/acme/open:d=libs%2Ftool&m=open.test%2Fx&p=tool-;/open.test/x/@v/v1.0.0.zip": 200,
+		"/git.acme.test/acme/mono:d=libs%2Ftool&m=open.test%2Fx&p=tool-;/open.test/x/@v/v1.0.0.zip": 403,
+		"/git.acme.test/acme/Open:d=libs%2Ftool&m=open.test%2Fx&p=tool-;/open.test/x/@v/v1.0.0.zip": 403,
+		"/?repo=git.acme.test%2Facme%2Fopen": 200,
+		"/?repo=git.acme.test%2Facme%2Fmono": 403,
+		"/":                                  403,
+	} {
+		if res, body := metaGet(t, h, "GET", path); res.StatusCode != want || res.Header.Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: %s %v %.200s", path, res.Status, res.Header, body)
+		}
 	}
 }

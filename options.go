@@ -211,7 +211,7 @@ func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, pa
 // if that is set; else what the file .netrc says for the host, as git and the go command read it: the one that the variable
 // NETRC names, or that in the home directory. Both are looked up each time.
 func EnvCredentials(_ context.Context, u *url.URL) (user, password string, err error) {
-	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(u.Host, "github.com") {
+	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(strings.TrimSuffix(u.Host, ":443"), "github.com") {
 		return "x-access-token", token, nil
 	}
 	entries, err := netrc.Read()
@@ -235,8 +235,11 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 // not served at all; any other with 500, and logged. Only who passes learns more of why something isn't there. All answers
 // have "Cache-Control: private, no-store" and "Vary: Authorization".
 //
-// Name those that may be had, not those that may not: a module has other paths for its major versions, and for Gosub a
-// repository has as many URLs as its host has ways to write it, be it by the case of letters or by an old name that redirects.
+// For Gosub decide by the repository: the caller himself says which of its directories goes by which module path, which is
+// empty in the form until he fills it in, and the form shows the repository's tags. Name what may be had, not what may not: a
+// repository has as many URLs as its host has ways to write it, be it by the case of letters or by an old name that redirects,
+// and a module has other paths for its major versions.
+//
 // Where the empty path, which the probe has, is answered with 401 for credentials that are good for anything, git forgets them.
 //
 // For [Meta] it guards what it lists of the versions alone: pages for the go command must be there for everyone, and have

@@ -140,7 +140,7 @@ func TestAuthPaths(t *testing.T) {
 		"/github.com/acme/mono;/go.acme.test/Tool/@v/list":       " https://github.com/acme/mono",
 		"/github.com/acme/mono;/@v/list":                         " https://github.com/acme/mono",
 		"/github.com/acme/mono;x/@v/list":                        " https://github.com/acme/mono",
-		"/git.acme.test/a/b;/go.acme.test/!tool/@v/v1.0.0.zip":       "go.acme.test/Tool https://git.acme.test/a/b",
+		"/git.acme.test/a/b;/go.acme.test/!tool/@v/v1.0.0.zip":   "go.acme.test/Tool https://git.acme.test/a/b",
 		"/https://github.com/acme/mono;/go.acme.test/@v/list":    "",
 		"/%3B/@v/list":                "",
 		"/go.acme.test/!tool/@latest": "go.acme.test/Tool",
@@ -275,6 +275,8 @@ func TestRightsOptions(t *testing.T) {
 		"vanity: Gosub: WithCallersRights and WithCredentials":                  func() { vanity.Gosub("", both...) },
 		"vanity: Meta: WithCallersRights and WithCredentials":                   func() { vanity.Meta(site, both...) },
 		"vanity: Goproxy: WithCallersRights can't be enforced for a repository": func() { vanity.Goproxy("", local, vanity.WithCallersRights()) },
+		"vanity: Gosub: WithCredentials alone would serve everybody":            func() { vanity.Gosub("", vanity.WithCredentials(vanity.EnvCredentials)) },
+		"vanity: WithAuth: the function is nil":                                 func() { vanity.WithAuth(nil) },
 		"vanity: PasswordAuth: there are none":                                  func() { vanity.PasswordAuth(nil) },
 		`vanity: PasswordAuth: the password of "ann" is empty`:                  func() { vanity.PasswordAuth(map[string]string{"ann": ""}) },
 	} {

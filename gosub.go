@@ -57,6 +57,9 @@ import (
 func Gosub(base string, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuse("Gosub")
+	if o.credentials != nil && o.auth == nil && o.sealKeys == nil && o.hosts == nil {
+		panic(errors.New("vanity: Gosub: WithCredentials alone would serve everybody whatever they can read: give WithAuth, WithSeal or WithHosts as well"))
+	}
 	places, err := gosubPlaces(o.hosts)
 	if err != nil {
 		panic(fmt.Errorf("vanity: Gosub: %w", err))

@@ -202,7 +202,8 @@ func WithFreshness(d time.Duration) Option {
 // secret. The function must be safe for concurrent use.
 //
 // Whoever may ask the handler gets what the credentials can read. A repository that needed some is logged once where it is
-// served without [WithAuth].
+// served without [WithAuth]. [Gosub], whose callers name the repository, panics unless it is given WithAuth, [WithSeal] or
+// [WithHosts] as well.
 func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, password string, err error)) Option {
 	return func(o *options) { o.credentials = credentials }
 }
@@ -244,8 +245,11 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 //
 // For [Meta] it guards what it lists of the versions alone: pages for the go command must be there for everyone, and have
 // nothing but what the configuration says, which is the paths and descriptions of all imports. The function must be safe for
-// concurrent use. If it is nil or not given, everybody may have everything.
+// concurrent use. Without this option everybody may have everything. WithAuth panics if the function is nil.
 func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
+	if auth == nil {
+		panic(errors.New("vanity: WithAuth: the function is nil"))
+	}
 	return func(o *options) {
 		o.auth = auth
 		o.guard("WithAuth", "Goproxy", "GoproxyFunc", "Gosub", "Meta")
@@ -277,8 +281,8 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 // nobody gets anything.
 //
 // The host says yes or no to the repository as a whole, and to whatever the client sends: one whose Transport logs in by itself
-// lets in everybody. With Gosub the caller's request names the host, so that [WithHosts] should name those that may see his
-// credentials, one best.
+// lets in everybody. What [WithAuth] compares besides goes to the host, too: [PasswordAuth] is not for both. With Gosub the
+// caller's request names the host, so that [WithHosts] should name those that may see his credentials, one best.
 //
 // They are sent over https alone. A repository on this machine has no host to ask: [Goproxy] panics, and for [GoproxyFunc] it
 // is answered with 500. All panic if [WithCredentials] is given too. Answers have "Cache-Control: private, no-store" and "Vary:

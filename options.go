@@ -211,7 +211,7 @@ func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, pa
 // EnvCredentials is a function for [WithCredentials]: for https://github.com it gives the token in the variable GITHUB_TOKEN,
 // if that is set; else what the file .netrc says for the host, as git and the go command read it: the one that the variable
 // NETRC names, or that in the home directory. Both are looked up each time.
-func EnvCredentials(_ context.Context, u *url.URL) (user, password string, err error) {
+func EnvCredentials(ctx context.Context, u *url.URL) (user, password string, err error) {
 	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(strings.TrimSuffix(u.Host, ":443"), "github.com") {
 		return "x-access-token", token, nil
 	}

@@ -146,6 +146,7 @@ func (r *Repo) commitsBy(hashes []Hash, fetch func(wants []Hash) (*heldPack, err
 			return nil, named(r.name, err)
 		}
 		if c != nil {
+			c.Parents = nil // who wants those reads one commit at a time: there may be many
 			commits[h] = c
 		}
 	}

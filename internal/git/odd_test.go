@@ -194,3 +194,39 @@ func TestVersion0Unlisted(t *testing.T) {
 		}
 	}
 }
+
+// TestWalkPaths has names that are short enough each, and paths that are not.
+func TestWalkPaths(t *testing.T) {
+	blob := packed{kind: blobObject, data: "x"}
+	many := ""
+	for i := range 5000 {
+		many += treeEntry("100644", fmt.Sprintf("%04d", i), nameOf(blobObject, blob.data))
+	}
+	for _, tt := range []struct{ name, below string }{
+		{"one path", treeEntry("100644", strings.Repeat("a", 6000), nameOf(blobObject, blob.data))},
+		{"all paths", many},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			entries := []packed{blob, {kind: treeObject, data: tt.below}}
+			root := treeEntry("40000", strings.Repeat("d", 60_000), nameOf(treeObject, tt.below))
+			entries = append(entries, packed{kind: treeObject, data: root})
+			commit := commitOf(nameOf(treeObject, root))
+			pack := craft(append(entries, packed{kind: commitObject, data: commit})...)
+			repo, _ := serve(t, fake{fetch: say(bands(pack))}, git.Limits{})
+			s, err := repo.Snapshot(t.Context(), nameOf(commitObject, commit), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			longest := 0
+			err = s.Walk("", func(path string, _ git.Entry) error {
+				longest = max(longest, len(path))
+				return nil
+			})
+			var e *git.Error
+			if !errors.As(err, &e) || e.Kind != git.Broken || !strings.Contains(err.Error(), "a path of more than 65535 bytes, or paths of more than 268435456") || longest < 60_000 {
+				t.Errorf("error %v after a path of %d bytes", err, longest)
+			}
+		})
+	}
+}

@@ -165,7 +165,7 @@ func (s *Snapshot) loadCommit(ctx context.Context, h Hash) error {
 }
 
 const (
-	maxCommit = 16 << 20
+	maxCommit = 4 << 20
 	maxTree   = 64 << 20
 )
 
@@ -379,13 +379,19 @@ func (s *Snapshot) Walk(dir string, fn func(path string, e Entry) error) error {
 	return w.walk(root.Hash, "", 0)
 }
 
-// maxLevels is git's own bound (core.maxTreeDepth).
-const maxLevels = 2048
+// maxLevels is git's own bound (core.maxTreeDepth). So is maxPath, in a zip (archive-zip.c); all paths of a walk may have
+// maxPaths, which those of a tree that is there again and again could exceed by far.
+const (
+	maxLevels = 2048
+	maxPath   = 1<<16 - 1
+	maxPaths  = 256 << 20
+)
 
 type walker struct {
 	s     *Snapshot
 	fn    func(string, Entry) error
 	count int
+	bytes int // of all paths
 }
 
 func (w *walker) walk(h Hash, prefix string, level int) error {
@@ -397,6 +403,10 @@ func (w *walker) walk(h Hash, prefix string, level int) error {
 		return named(w.s.repo.name, failf(Broken, "the directory holds more than %d entries, or %d levels", w.s.repo.limits.Entries, maxLevels))
 	}
 	for _, e := range entries {
+		n := len(prefix) + len(e.Name)
+		if w.bytes += n; n > maxPath || w.bytes > maxPaths {
+			return named(w.s.repo.name, failf(Broken, "the directory holds a path of more than %d bytes, or paths of more than %d", maxPath, maxPaths))
+		}
 		path := prefix + e.Name
 		if err := w.fn(path, e); err != nil {
 			return err

@@ -552,7 +552,7 @@ func TestSnapshotHostile(t *testing.T) {
 		{"tree of letters", tree(""), "tree x\n", false, "malformed object name"},
 		{"tree in the message", tree(""), "author A <a@b> 1 +0000\n\ntree %s\n", false, "has no tree"},
 		{"parent", tree(""), "tree %s\nparent 12\ncommitter A <a@b> 1 +0000\n\nx", false, "malformed object name"},
-		{"giant", tree(""), "tree %s\ncommitter A <a@b> 1 +0000\n\n" + strings.Repeat("x", 17<<20), false, "more than 16777216"},
+		{"giant", tree(""), "tree %s\ncommitter A <a@b> 1 +0000\n\n" + strings.Repeat("x", 17<<20), false, "more than 4194304"},
 		{"empty", tree(""), "\n", false, "has no tree"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

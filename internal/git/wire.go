@@ -114,8 +114,11 @@ func checkFormat(name string) error {
 	return nil
 }
 
-// maxLines is how many lines may stand before a pack.
-const maxLines = 100_000
+// maxLines is how many lines may stand before a pack, and maxLineBytes what they may have.
+const (
+	maxLines     = 100_000
+	maxLineBytes = 16 << 20
+)
 
 // answerError makes an end within an answer a fault of the host.
 func answerError(err error) error {

@@ -117,8 +117,10 @@ func (w wire0) fetch(req fetchRequest) []byte {
 
 // pack passes over the news of where the history was cut, and the NAK that says that we have nothing.
 func (w wire0) pack(p *pktReader) (io.Reader, error) {
-	for range maxLines {
+	size := 0
+	for lines := 0; lines < maxLines && size < maxLineBytes; lines++ {
 		text, kind, err := p.line()
+		size += len(text)
 		switch {
 		case err == io.EOF:
 			return nil, errNoPack
@@ -133,5 +135,5 @@ func (w wire0) pack(p *pktReader) (io.Reader, error) {
 			return &bandReader{p: p}, nil
 		}
 	}
-	return nil, failf(Broken, "the host's answer has no pack in its first %d lines", maxLines)
+	return nil, failf(Broken, "the host's answer has no pack in its first %d lines or %d bytes", maxLines, maxLineBytes)
 }

@@ -95,8 +95,10 @@ func (w wire2) fetch(req fetchRequest) []byte {
 
 // pack passes over the sections before the pack. Without haves there is only news of where the history was cut.
 func (w wire2) pack(p *pktReader) (io.Reader, error) {
-	for range maxLines {
+	size := 0
+	for lines := 0; lines < maxLines && size < maxLineBytes; lines++ {
 		text, kind, err := p.line()
+		size += len(text)
 		if err == io.EOF {
 			return nil, errNoPack
 		}
@@ -110,5 +112,5 @@ func (w wire2) pack(p *pktReader) (io.Reader, error) {
 			return nil, failf(Broken, "the host's answer has no pack")
 		}
 	}
-	return nil, failf(Broken, "the host's answer has no pack in its first %d lines", maxLines)
+	return nil, failf(Broken, "the host's answer has no pack in its first %d lines or %d bytes", maxLines, maxLineBytes)
 }

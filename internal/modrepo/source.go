@@ -124,11 +124,19 @@ func (s *Source) look(ctx context.Context, prefixes ...string) ([]git.Ref, tags,
 	return refs, tags, nil
 }
 
-// maxKept bounds the tags that are remembered. Where there are more, they are listed anew whenever they are wanted.
-const maxKept = 2000
+// maxKept bounds the tags that are remembered, and maxKeptBytes their names. Where there are more, they are listed anew
+// whenever they are wanted.
+const (
+	maxKept      = 2000
+	maxKeptBytes = 200 << 10
+)
 
 func (s *Source) remember(tags tags) {
-	if len(tags) > maxKept {
+	size := 0
+	for _, ref := range tags {
+		size += len(ref.Name)
+	}
+	if len(tags) > maxKept || size > maxKeptBytes {
 		tags = nil
 	}
 	s.mu.Lock()

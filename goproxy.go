@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"example.com/vanity/internal/admission"
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/modproxy"
@@ -522,7 +523,9 @@ func errorReply(err error, mayKnow bool) reply.Reply {
 			text += "commit " + vanished.Commit + " can't be had: "
 		}
 		return reply.Message(http.StatusBadGateway, reply.Never, "%sthe module was served before, but now the git host says that there is no such repository, or asks for credentials; only the repository's owner can bring it back", text)
-	case errors.As(err, &busy):
+	case errors.Is(err, budget.ErrTooMuch):
+		return reply.Message(http.StatusBadGateway, reply.Never, "%sthe repository is too large to be served here: it takes more memory than there is for one request", text)
+	case errors.As(err, &busy), errors.Is(err, budget.ErrBusy):
 		return retryReply(http.StatusServiceUnavailable, text+"this server fetches too much at the same time", retryUnavailable)
 	case errors.As(err, &gone):
 		return reply.Message(http.StatusBadGateway, reply.Never, "%scommit %s, which the version was first served from, is no longer in its repository; only the repository's owner can bring it back", text, gone.Commit)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/check"
 )
 
@@ -116,7 +117,8 @@ type Repo struct {
 func (r *Repo) Name() string { return r.name }
 
 // Refs lists the refs that begin with one of the prefixes, "refs/tags/v" say, in the host's order; without a prefix,
-// none. Every other error than the caller's leaving and those of this machine is an *Error.
+// none. Every other error than the caller's leaving and those of this machine, its memory's bounds among them (package
+// budget), is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) (refs []Ref, err error) {
 	err = r.following(ctx, func() error {
 		refs, err = r.refs(ctx, prefixes)
@@ -145,6 +147,7 @@ func (r *Repo) following(ctx context.Context, do func() error) error {
 
 func (r *Repo) refs(ctx context.Context, prefixes []string) ([]Ref, error) {
 	l := &listing{prefixes: slices.DeleteFunc(slices.Clone(prefixes), tooLong), most: r.limits.Refs}
+	l.take = func(n int64) error { return budget.Take(ctx, n) }
 	w := r.spoken()
 	if w == nil || w.lsRefs(nil) == nil {
 		var err error

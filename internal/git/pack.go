@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"sync"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/spool"
 )
 
@@ -135,6 +136,16 @@ func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
+// memory is about what it takes to open an object: a delta, its base and what it makes, or nothing.
+func (p *Pack) memory(h Hash) int64 {
+	i := p.find(h)
+	if i < 0 || p.entries[i].base < 0 {
+		return 0
+	}
+	e := &p.entries[i]
+	return e.size + e.deltaSize + p.entries[e.base].size
+}
+
 // readAll reads an object's content, whose size is known.
 func (p *Pack) readAll(h Hash, size int64) ([]byte, error) {
 	rc, err := p.Open(h)
@@ -215,10 +226,11 @@ func (p *Pack) forget() {
 func readPack(ctx context.Context, r io.Reader, f *format, limits Limits) (*Pack, error) {
 	p := &Pack{format: f, spool: new(spool.Spool)}
 	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), nameSum: f.new()}
-	err := pr.read()
+	err := pr.read(ctx)
 	if err == nil {
 		err = pr.resolve(ctx)
 	}
+	budget.Give(ctx, pr.taken)
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -254,6 +266,7 @@ type packReader struct {
 
 	refBase map[int32]Hash // bases of ref-deltas, by entry
 	offsets []int64        // where the entries' headers begin
+	taken   int64          // memory for what is gone once the pack is read
 }
 
 // ReadByte keeps inflate from reading beyond the end of a stream.
@@ -312,18 +325,40 @@ func (r *packReader) flush() error {
 	return err
 }
 
-func (r *packReader) read() error {
+// What an entry takes of memory, and what it takes besides while a pack is read.
+const (
+	entryCost   = 100
+	readingCost = 200
+)
+
+func (r *packReader) read(ctx context.Context) error {
 	count, err := r.header()
 	if err != nil {
 		return err
 	}
 	r.refBase = make(map[int32]Hash)
 	for i := range count {
+		if err := r.take(ctx, i); err != nil {
+			return err
+		}
 		if err := r.entry(); err != nil {
 			return entryError(i, count, err)
 		}
 	}
 	return r.trailer()
+}
+
+// take asks for the memory of some entries at a time: a pack may claim more than it has.
+func (r *packReader) take(ctx context.Context, i int) error {
+	const some = 1000
+	if i%some > 0 {
+		return nil
+	}
+	if err := budget.Take(ctx, some*(entryCost+readingCost)); err != nil {
+		return err
+	}
+	r.taken += some * readingCost
+	return nil
 }
 
 // entryError says which object is malformed; what is no fault of the pack's stays as it is.
@@ -543,6 +578,11 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 	if b.size > r.limits.Delta {
 		return failf(Broken, "the host's pack has a delta to an object of %d bytes, more than %d", b.size, r.limits.Delta)
 	}
+	need := e.deltaSize + b.size
+	if err := budget.Take(ctx, need); err != nil {
+		return err
+	}
+	defer func() { budget.Give(ctx, need) }()
 	instructions, err := p.inflateAll(i, e.deltaSize)
 	if err != nil {
 		return err
@@ -557,6 +597,10 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 	if r.inflated += size; r.inflated > r.limits.Inflated {
 		return failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
 	}
+	if err := budget.Take(ctx, size); err != nil {
+		return err
+	}
+	need += size
 	from, err := p.content(ctx, base)
 	if err != nil {
 		return err

@@ -22,10 +22,12 @@ func (r Ref) Object() Hash {
 	return r.Peeled
 }
 
-// maxRefLine is the most that a line of a listing may have, and refBytes what it may have on average.
+// maxRefLine is the most that a line of a listing may have, and refBytes what it may have on average. Keeping a ref
+// takes refCost besides its name, and the name again, for those who sort it.
 const (
 	maxRefLine = 16 << 10
 	refBytes   = 300
+	refCost    = 500
 )
 
 // tooLong reports whether no ref can begin with a prefix, for its length.
@@ -34,7 +36,8 @@ func tooLong(prefix string) bool { return len(prefix) > maxRefLine }
 // A listing collects the refs of a server that begin with one of the prefixes, and bounds what is read for them.
 type listing struct {
 	prefixes []string
-	most     int // refs, of whatever name
+	most     int               // refs, of whatever name
+	take     func(int64) error // asks for memory; nil if none is kept
 	refs     []Ref
 
 	targets map[string]string // of symbolic refs, where the lines don't say
@@ -58,6 +61,12 @@ func (l *listing) add(ref Ref) error {
 		return failf(Broken, "the host lists more than %d refs", l.most)
 	}
 	if slices.ContainsFunc(l.prefixes, func(p string) bool { return strings.HasPrefix(ref.Name, p) }) { // a prefix is a hint to the server, no more
+		if l.take != nil {
+			if err := l.take(refCost + 2*int64(len(ref.Name))); err != nil {
+				return err
+			}
+		}
+		ref.Name = strings.Clone(ref.Name) // or the whole line would stay
 		l.refs = append(l.refs, ref)
 	}
 	return nil

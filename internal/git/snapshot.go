@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,9 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
+
+	"example.com/vanity/internal/budget"
 )
 
 // A rung is a way of fetching a directory without the rest of the repository. Hosts allow filters one by one, so
@@ -56,8 +60,10 @@ type Snapshot struct {
 	unlimited bool // take all trees, however many: the host allows nothing better
 	packs     []*heldPack
 	trees     map[Hash][]Entry
-	entries   int // of all trees
-	below     int // blobs below the directory
+	entries   int               // of all trees
+	take      func(int64) error // asks for memory
+	taken     int64             // and what it got
+	below     int               // blobs below the directory
 }
 
 // Snapshot fetches a commit for the sake of a directory of it: slash-separated, empty for the root. What the client
@@ -68,6 +74,13 @@ type Snapshot struct {
 // costs the whole commit, as one without filters does.
 func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot, error) {
 	s := &Snapshot{repo: r, dir: dir, rung: r.client.rung(r.host), trees: make(map[Hash][]Entry)}
+	s.take = func(n int64) error {
+		err := budget.Take(ctx, n)
+		if err == nil {
+			s.taken += n
+		}
+		return err
+	}
 	s.packs = r.client.packs.acquire(r.name)
 	err := s.loadCommit(ctx, commit)
 	if err == nil {
@@ -84,6 +97,7 @@ func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot
 func (s *Snapshot) Close() {
 	s.repo.client.packs.release(s.packs)
 	s.packs = nil
+	s.take(-s.taken)
 }
 
 // fetch brings what a rung's request asks for, and goes down the ladder as the host refuses.
@@ -287,8 +301,18 @@ func (s *Snapshot) tree(h Hash) ([]Entry, error) {
 	if entries, ok := s.trees[h]; ok {
 		return entries, nil
 	}
+	_, size, err := s.stat(h, TreeObject)
+	if err == nil {
+		err = s.take(size)
+	}
+	if err != nil {
+		return nil, err
+	}
 	data, err := s.read(h, TreeObject, maxTree)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.take(entrySize * int64(bytes.Count(data, []byte{0}))); err != nil {
 		return nil, err
 	}
 	entries, err := parseTree(h, data, s.repo.limits.Entries-s.entries)
@@ -299,6 +323,9 @@ func (s *Snapshot) tree(h Hash) ([]Entry, error) {
 	s.trees[h] = entries
 	return entries, nil
 }
+
+// entrySize is about what an entry of a tree takes, besides its name.
+const entrySize = 100
 
 func find(entries []Entry, name string) (Entry, bool) {
 	for _, e := range entries {
@@ -488,5 +515,25 @@ func (s *Snapshot) OpenBlob(h Hash) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, named(s.repo.name, err)
 	}
-	return p.Open(h)
+	memory := p.memory(h)
+	if err := s.take(memory); err != nil {
+		return nil, err
+	}
+	r, err := p.Open(h)
+	if err != nil {
+		s.take(-memory)
+		return nil, err
+	}
+	return &blob{ReadCloser: r, close: sync.OnceFunc(func() { s.take(-memory) })}, nil
+}
+
+// A blob gives its memory back when it is closed.
+type blob struct {
+	io.ReadCloser
+	close func()
+}
+
+func (b *blob) Close() error {
+	b.close()
+	return b.ReadCloser.Close()
 }

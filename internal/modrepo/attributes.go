@@ -12,6 +12,7 @@ import (
 
 	modzip "golang.org/x/mod/zip"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gitattr"
 	"example.com/vanity/internal/spool"
@@ -74,6 +75,10 @@ func (r *root) attributes(ctx context.Context) (*gitattr.Set, error) {
 		if total += size; total > maxAttributes {
 			return nil, notFound("the module's %s have more than %d bytes: such modules are not served here", gitattr.File, maxAttributes)
 		}
+		const perByte = 20 // that what it says takes
+		if err := budget.Take(ctx, perByte*size); err != nil {
+			return nil, err
+		}
 		data, err := r.snapshot.ReadBlob(ctx, h, maxAttributes)
 		if err != nil {
 			return nil, err
@@ -133,18 +138,27 @@ func convertFiles(ctx context.Context, files []*file, converted *spool.Spool) er
 		if f.size > maxConverted {
 			return f.refusal(fmt.Errorf("a file to be converted has more than %d bytes", maxConverted))
 		}
-		content, err := f.snapshot.ReadBlob(ctx, f.entry.Hash, maxConverted)
-		if err != nil {
-			return err
-		}
 		start := converted.Size()
-		if err := f.convert(w, content); err != nil {
+		if err := f.convertBlob(ctx, w); err != nil {
 			return err
 		}
 		f.size = converted.Size() - start
 		f.converted = io.NewSectionReader(converted, start, f.size)
 	}
 	return nil
+}
+
+// convertBlob is convert for the content that is stored.
+func (f *file) convertBlob(ctx context.Context, w io.Writer) error {
+	if err := budget.Take(ctx, f.size); err != nil {
+		return err
+	}
+	defer budget.Give(ctx, f.size)
+	content, err := f.snapshot.ReadBlob(ctx, f.entry.Hash, maxConverted)
+	if err != nil {
+		return err
+	}
+	return f.convert(w, content)
 }
 
 func (f *file) converts() bool { return f.conversion != gitattr.Conversion{} }

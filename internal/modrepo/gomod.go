@@ -1,6 +1,7 @@
 package modrepo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/git"
 )
 
@@ -135,8 +137,17 @@ func (r *root) readGoMods(ctx context.Context, dir string, names []string) ([][]
 		if goMods[i], err = r.snapshot.ReadBlob(ctx, h, modzip.MaxGoMod); err != nil {
 			return nil, err
 		}
+		if err := takeGoMod(ctx, goMods[i]); err != nil {
+			return nil, err
+		}
 	}
 	return goMods, nil
+}
+
+// takeGoMod asks for the memory that it takes to read what a go.mod says: of lines of a byte a hundred times their size.
+func takeGoMod(ctx context.Context, data []byte) error {
+	const perByte, perLine = 16, 400
+	return budget.Take(ctx, perByte*int64(len(data))+perLine*int64(bytes.Count(data, []byte("\n"))))
 }
 
 // checkPath compares what go.mod declares, where that decides.

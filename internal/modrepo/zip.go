@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gitattr"
 	"example.com/vanity/internal/spool"
@@ -71,6 +72,9 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 		if e.Mode == git.Directory || e.Mode == git.Submodule {
 			return ctx.Err()
 		}
+		if err := budget.Take(ctx, fileCost+2*int64(len(name))); err != nil {
+			return err
+		}
 		files = append(files, &file{name: name, entry: e, snapshot: r.snapshot})
 		haveLicense = haveLicense || name == license
 		return nil
@@ -87,6 +91,9 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 }
 
 const license = "LICENSE"
+
+// fileCost is about what a file takes of memory on its way into a zip, besides its name.
+const fileCost = 500
 
 // isForbidden knows the entries with which there is no `git archive` (read-cache.c, verify_path). Anywhere in the
 // repository they make the go command fail, but only those in the module are seen here.

@@ -179,6 +179,8 @@ func (s *Store) noteAbsence(ctx context.Context, a *answer, err error, began tim
 
 // produce makes an answer.
 func (s *Store) produce(ctx context.Context, a *answer) (*content, error) {
+	ctx, end := s.budget.Begin(ctx)
+	defer end()
 	c := newContent()
 	err := a.make(ctx, c)
 	if err == nil {

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/flight"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/modproxy"
@@ -38,6 +39,7 @@ type Store struct {
 	flights   flight.Group[*content]
 	slots     slots
 	strangers slots
+	budget    budget.Budget
 	lists     keyed
 	moved     moved
 	trouble   trouble

@@ -47,6 +47,8 @@ func (s *Store) Ask(ctx context.Context, host string, isStranger bool, ask func(
 		return err
 	}
 	defer free()
+	ctx, end := s.budget.Begin(ctx)
+	defer end()
 	return ask(ctx)
 }
 

@@ -11,5 +11,8 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv(serverVariable); spec != "" {
 		serveStores(spec)
 	}
+	if spec := os.Getenv(hostileVariable); spec != "" {
+		serveHostile(spec)
+	}
 	os.Exit(gittest.Main(m))
 }

@@ -415,6 +415,9 @@ func TestMetaPrefix(t *testing.T) {
 		defer server.Close()
 		for i, tt := range tests {
 			for _, query := range []string{"", "?go-get=1"} {
+				if query == "" && strings.Contains(tt.path, long) {
+					continue // no page for people has such a path
+				}
 				res, err := http.Get(server.URL + tt.path + query)
 				if err != nil {
 					t.Fatal(err)

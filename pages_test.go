@@ -89,7 +89,7 @@ func TestMetaPages(t *testing.T) {
 			t.Errorf("%s: POST: %s", tt.path, post.Status)
 		}
 	}
-	for _, path := range []string{"/", "/gopher", "/go/nets", "/go/ne", "/go/libs/-x", "/go/to", "/go//net", "/go/net//", "/go/net?go-get=1", "/go?go-get=1"} {
+	for _, path := range []string{"/", "/gopher", "/go/nets", "/go/ne", "/go/libs/-x", "/go/to", "/go//net", "/go/net//", "/go/net?go-get=1", "/go?go-get=1", "/go/tool" + strings.Repeat("/a", 2048)} {
 		res, body := metaGet(t, h, "GET", path)
 		if res.StatusCode != 404 || len(body) > 200 || res.Header.Get("Cache-Control") != "public, max-age=60" {
 			t.Errorf("%s: %s, Cache-Control %q, %d bytes", path, res.Status, res.Header.Get("Cache-Control"), len(body))

@@ -32,7 +32,7 @@ import (
 )
 
 var (
-	soakTime = flag.Duration("soak", 5*time.Second, "run TestSoak for this `time`")
+	soakTime = flag.Duration("soak", 3*time.Second, "run TestSoak for this `time`")
 	soakSeed = flag.Uint64("soakseed", 0, "TestSoak's `seed`; if 0, one of the clock's")
 )
 

@@ -29,8 +29,8 @@ import (
 )
 
 var (
-	storeKills  = flag.Int("kills", 8, "kill a serving process this `number` of times")
-	storeEpochs = flag.Int("epochs", 3, "let processes share this `number` of stores, one after the other")
+	storeKills  = flag.Int("kills", 4, "kill a serving process this `number` of times")
+	storeEpochs = flag.Int("epochs", 2, "let processes share this `number` of stores, one after the other")
 )
 
 // serverVariable makes the test binary a server of stores, see serveStores.

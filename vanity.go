@@ -414,7 +414,7 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 		}
 	}
 	switch {
-	case m.withoutPages:
+	case m.withoutPages || len(importPath) > maxField: // a page has the path, and costs time for each of its elements
 		return nil, false
 	case valid && page.Redirect != "":
 		return func() reply.Reply {

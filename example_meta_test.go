@@ -89,7 +89,7 @@ func ExampleSite_Validate() {
 	fmt.Println(site.Validate())
 	// Output:
 	// vanity: site: host: "go.acme.dev:443" has a port: the go command refuses import paths with a port
-	// vanity: site: paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev
+	// vanity: site: paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is
 }
 
 // One site says all to both: the pages lead the go command to the proxy, and the proxy knows where the modules are.

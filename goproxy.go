@@ -1,10 +1,12 @@
 package vanity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -207,10 +209,18 @@ func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
 	if err != nil {
 		return reply.Reply{}, &requestError{subject(req), h.modules.refused(err)}
 	}
+	if _, major, _ := module.SplitPathVersion(req.Path); req.Kind == modproxy.List && major == "" && !h.modules.named && isEmpty(content) {
+		h.log().WarnContext(ctx, "vanity: no tag fits the pattern, so that the module has no versions but pseudo-versions", "module", req.Path, "tags", cmp.Or(cfg.Tags, "v*"))
+	}
 	return reply.Reply{
 		Status: http.StatusOK, ContentType: contentTypes[req.Kind], CacheControl: h.caching(content),
 		ETag: `"` + content.Sum() + `"`, Body: content.ReadSeeker, Close: content.Close,
 	}, nil
+}
+
+func isEmpty(r io.Seeker) bool {
+	size, err := r.Seek(0, io.SeekEnd)
+	return size == 0 && err == nil
 }
 
 var contentTypes = map[modproxy.Kind]string{

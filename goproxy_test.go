@@ -2,6 +2,7 @@ package vanity_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -877,4 +878,21 @@ func TestGoproxyFunc(t *testing.T) {
 		}
 	}()
 	vanity.GoproxyFunc("/go", nil)
+}
+
+// A pattern that no tag fits is the owner's to mend: he is told.
+func TestNoTagFits(t *testing.T) {
+	t.Parallel()
+	cfg := toolConfig
+	cfg.URL, cfg.Tags = gittest.New(t, acme).Dir, "tol-*"
+	var log bytes.Buffer
+	h := vanity.Goproxy("/go", cfg, vanity.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	for _, path := range []string{"/go/go.acme.test/!tool/@v/list", "/go/go.acme.test/!tool/v98/@v/list"} {
+		if res, body := metaGet(t, h, "GET", path); res.StatusCode != 200 || len(body) != 0 {
+			t.Errorf("%s: %s, %q", path, res.Status, body)
+		}
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `level=WARN msg="vanity: no tag fits the pattern`) || !strings.Contains(got, "tags=tol-*") {
+		t.Errorf("logged:\n%s", got)
+	}
 }

@@ -1048,7 +1048,7 @@ func TestSiteValidate(t *testing.T) {
 			`paths["x"]: can't be served at "https://b.test/go": URL "ssh://github.com/a/b": git is spoken over https here: write "https://github.com/a/b"`},
 		{vanity.Site{Host: "acme.dev"}, "paths: there are none"},
 		{vanity.Site{Host: "acme.dev", Proxy: "https://u@h/go", Paths: withKeys("a").Paths}, "proxy: " + secret},
-		{vanity.Site{Host: "acme.dev", Proxy: "go", Paths: map[string]vanity.Import{"a": {Repo: gh, Tags: "*"}}}, "proxy: " + noURL + "https, http"},
+		{vanity.Site{Host: "acme.dev", Proxy: "go", Paths: map[string]vanity.Import{"a": {Repo: gh, Tags: "*"}}}, "proxy: " + `"go" is neither a path on this host, such as "/go", nor an absolute URL`},
 		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"a": {Repo: gh, VCS: "mod", Tags: "*"}}},
 			`paths["a"].vcs: mod says that repo is the base of a GOPROXY: directory and tags mean nothing to it`},
 		{vanity.Site{Host: "acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"a": {}}}, `paths["a"].repo: ` + missing},
@@ -1085,7 +1085,7 @@ func TestSiteValidate(t *testing.T) {
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/*", Display: "https://h https://h/{commit}{/dir} https://*/{commit}{/dir}/{file}"}), `paths["*"].display: has a "*" in a host`},
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/%*"}), `paths["*"].repo: ` + noURL + gitSchemes},
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/%2*"}), `paths["*"].repo: ` + noURL + gitSchemes},
-		{wild("*", vanity.Import{Repo: "https://git.acme.dev/*"}), `paths["*"].vcs: missing: it can't be told from a repository at git.acme.dev`},
+		{wild("*", vanity.Import{Repo: "https://git.acme.dev/*"}), `paths["*"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is`},
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/*", Tags: "*/v*"}), `paths["*"].tags: "NAME/v*": the go command would look for "v*" there: set proxy to a GOPROXY that knows the tags`},
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/*", Tags: "*/*/v*"}), `paths["*"].tags: "NAME/*/v*": has 2 "*": want one, which stands for the version`},
 		{vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"/lib/*": {Repo: "https://github.com/acme/*"}, "lib/*": {Repo: "https://github.com/acme/*"}}},
@@ -1115,9 +1115,9 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: "ssh://u:hunter2@github.com/acme/tool"}), `paths["tool"].repo: ` + secret},
 		{with(vanity.Import{Repo: "https://h/p?x=1", VCS: "mod"}), `paths["tool"].repo: has a query or a fragment`},
 
-		{with(vanity.Import{Repo: "https://git.acme.dev/tool"}), `paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`},
-		{with(vanity.Import{Repo: "https://git.acme.dev/tool", Proxy: "/go"}), `paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`},
-		{with(vanity.Import{Repo: "https://notgithub.com/x"}), `paths["tool"].vcs: missing: it can't be told from a repository at notgithub.com`},
+		{with(vanity.Import{Repo: "https://git.acme.dev/tool"}), `paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is`},
+		{with(vanity.Import{Repo: "https://git.acme.dev/tool", Proxy: "/go"}), `paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is`},
+		{with(vanity.Import{Repo: "https://notgithub.com/x"}), `paths["tool"].vcs: missing: it can't be told from a repository at notgithub.com: write git, or what else it is`},
 		{with(vanity.Import{Repo: gh, VCS: "cvs"}), `paths["tool"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`},
 		{with(vanity.Import{Repo: gh, VCS: "Git"}), `paths["tool"].vcs: "Git" is unknown: it must be git, hg, svn, bzr, fossil or mod`},
 		{with(vanity.Import{Repo: gh, VCS: "mod", Proxy: "/go"}), `paths["tool"].vcs: mod says that repo is the base of a GOPROXY, but there is proxy as well`},
@@ -1136,8 +1136,8 @@ func TestSiteValidate(t *testing.T) {
 		{wild("*", vanity.Import{Repo: "https://github.com/acme/x/*", Proxy: "/go"}),
 			`paths["*"].repo: "https://github.com/acme/x/NAME" is no repository: want https://github.com/OWNER/REPO, and a directory in directory`},
 
-		{with(vanity.Import{Proxy: "go"}), `paths["tool"].proxy: ` + noURL + "https, http"},
-		{with(vanity.Import{Proxy: "proxy.acme.dev/go"}), `paths["tool"].proxy: ` + noURL + "https, http"},
+		{with(vanity.Import{Proxy: "go"}), `paths["tool"].proxy: ` + `"go" is neither a path on this host, such as "/go", nor an absolute URL`},
+		{with(vanity.Import{Proxy: "proxy.acme.dev/go"}), `paths["tool"].proxy: ` + `"proxy.acme.dev/go" is neither a path on this host, such as "/go", nor an absolute URL`},
 		{with(vanity.Import{Proxy: "file:///srv/proxy"}), `paths["tool"].proxy: the scheme "file" is none of https, http`},
 		{with(vanity.Import{Proxy: "//evil.test/go"}), `paths["tool"].proxy: has an element in its path that is empty, "." or ".."`},
 		{with(vanity.Import{Proxy: "/go//"}), `paths["tool"].proxy: has an element in its path that is empty, "." or ".."`},
@@ -1170,6 +1170,8 @@ func TestSiteValidate(t *testing.T) {
 		{with(vanity.Import{Repo: gh, Directory: "go", Tags: "v*"}), `paths["tool"].tags: "v*": the go command would look for "go/v*" there: set proxy to a GOPROXY that knows the tags`},
 		{with(vanity.Import{Repo: gh, Tags: "go/v*"}), `paths["tool"].tags: "go/v*": the go command would look for "v*" there: set proxy to a GOPROXY that knows the tags`},
 
+		{vanity.Site{Host: "acme.dev", Paths: map[string]vanity.Import{"acme.dev/x": {Repo: gh}}}, `paths["acme.dev/x"]: begins with the host: write what follows it in an import path`},
+		{with(vanity.Import{Proxy: "go.acme.dev/x"}), `paths["tool"].proxy: "go.acme.dev/x" is neither a path on this host, such as "/go", nor an absolute URL`},
 		{with(vanity.Import{Repo: "https://github.com/acme/*"}), `paths["tool"].repo: "https://github.com/acme/*" has a "*", but the key ends in none that it could stand for`},
 		{with(vanity.Import{Repo: gh, Redirect: "https://h/*"}), `paths["tool"].redirect: "https://h/*" has a "*", but the key ends in none that it could stand for`},
 		{with(vanity.Import{Repo: gh, Redirect: "/docs"}), `paths["tool"].redirect: is not an absolute URL: scheme://host/path, the scheme one of https, http`},
@@ -1266,7 +1268,7 @@ func TestSiteValidateAllFaults(t *testing.T) {
 		`vanity: site: paths["b"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
 		`vanity: site: paths["b"].directory: "/x": begins with a slash: write it relative to the repository's root`,
 		`vanity: site: paths["b"].tags: "x": has no "*" to stand for the version: write "x*" if the version comes last`,
-		`vanity: site: paths["b"].proxy: is not an absolute URL: scheme://host/path, the scheme one of https, http`,
+		`vanity: site: paths["b"].proxy: "x" is neither a path on this host, such as "/go", nor an absolute URL`,
 		`vanity: site: paths["b"].display: "x" is none of github, gitlab, gitea, forgejo, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 		`vanity: site: paths["c"].repo: missing, and so is proxy: one of the two must say where the code is`,
 	}
@@ -1400,7 +1402,7 @@ func TestParseSite(t *testing.T) {
 		`paths["\a"]: invalid char '\a'`,
 		`paths["log"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
 		`paths["tool"]: means the same import prefix as paths["/tool"]`,
-		`paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev`,
+		`paths["tool"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is`,
 		`paths["tool"].display: "x" is none of github, gitlab, gitea, forgejo, bitbucket and sourcehut, nor three fields (home, directory, file)`,
 	}
 	for data, want := range map[string][]string{
@@ -1512,9 +1514,19 @@ func FuzzMeta(f *testing.F) {
 			t.Errorf("%+v: %v", site, err)
 		}
 		sources, err := metaTags(w.Body.Bytes(), "go-source")
-		if want := strings.Fields(prefix + " " + display); err != nil || len(sources) > 1 ||
-			len(sources) == 1 && sources[0] != strings.Join(want, " ") {
-			t.Errorf("%+v: go-source %q, %v", site, sources, err)
+		if err != nil || len(sources) > 1 {
+			t.Fatalf("%+v: go-source %q, %v", site, sources, err)
+		}
+		for _, source := range sources {
+			own := strings.Contains(source, "/-/src/{commit}{/dir}/{file}") && strings.HasPrefix(source, prefix+" https://"+prefix+" ")
+			if fields := strings.Fields(source); len(fields) != 4 || fields[0] != prefix || strings.Join(fields, " ") != source {
+				t.Errorf("%+v: go-source %q", site, source)
+			}
+			for _, tag := range imports {
+				if own && strings.Fields(tag)[1] != "mod" && !strings.Contains(display, "/-/src/") {
+					t.Errorf("%+v: both %q and %q", site, tag, source)
+				}
+			}
 		}
 	})
 }

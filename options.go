@@ -54,6 +54,10 @@ type options struct {
 // WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
 // request of the protocol (see [Goproxy]), or for [Meta] what is at or below no import, see there. If it is nil or not given, that is
 // answered with 404. A catch-all page with status 200 there hides a base that doesn't fit the mount: try once.
+//
+// So a whole program needs no mux, if app is what it was before:
+//
+//	vanity.GoproxyFunc("/go", site.Resolve, vanity.WithNext(vanity.Meta(site, vanity.WithNext(app))))
 func WithNext(next http.Handler) Option {
 	return func(o *options) { o.next = next }
 }
@@ -91,7 +95,7 @@ func WithHosts(hosts ...string) Option {
 }
 
 // WithSeal has [Gosub] serve only what [Seal] wrote with one of the keys, and answer 404 to all else before anything is
-// asked of a host. To change keys, give both for a while: a spec is good as long as its key is there. WithSeal panics
+// asked of a host. A seal names no hosts: for others than those of [WithHosts]'s default, that is needed as well. To change keys, give both for a while: a spec is good as long as its key is there. WithSeal panics
 // without a key, or if one has less than 16 bytes. No other constructor can enforce it: they panic.
 func WithSeal(keys ...[]byte) Option {
 	if len(keys) == 0 {

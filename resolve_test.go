@@ -176,7 +176,7 @@ func FuzzSiteAgrees(f *testing.F) {
 			if module.CheckPath(path) != nil {
 				continue
 			}
-			r := httptest.NewRequest("GET", "https://"+path, nil)
+			r := httptest.NewRequest("GET", "https://"+path+"?go-get=1", nil)
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			contents, err := metaTags(w.Body.Bytes(), "go-import")

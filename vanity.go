@@ -481,7 +481,7 @@ type Page struct {
 	Documentation string    // URL at pkg.go.dev
 	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
 	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
-	Versions      []Version // highest first, 500 at most, see More; empty if Notice says why, or if Site.Resolve doesn't know the module
+	Versions      []Version // highest first, 500 at most, see More; empty if Notice says why, if Site.Resolve doesn't know the module, or if whoever asks may not know
 	More          bool      // there are more versions than these
 	Majors        []Page    // other major versions, with Path and Link
 	Notice        string    // why there are no versions
@@ -825,6 +825,9 @@ func (s Site) importFaults(d discovery.Site, key, path string) (faults check.Fau
 	prefix := d.Prefix(match.Path)
 	if err := module.CheckImportPath(prefix); err != nil {
 		faults.Add("", check.PathReason(err).Error())
+	}
+	if strings.HasPrefix(path+"/", d.Name()+"/") {
+		faults.Add("", "begins with the host: write what follows it in an import path")
 	}
 	if len(inside) == 0 {
 		_, inside = pageOf(d, importAt(s.Paths, match), prefix)

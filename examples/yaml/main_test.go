@@ -62,7 +62,7 @@ func TestParseFaults(t *testing.T) {
 				`vanity: site: host: "https://acme.dev" has a scheme: import paths have none`,
 				`vanity: site: cache_max_age: -1 is negative`,
 				`vanity: site: paths["/log"].vcs: "cvs" is unknown: it must be git, hg, svn, bzr, fossil or mod`,
-				`vanity: site: paths["/tool"].vcs: missing: it can't be told from a repository at git.acme.dev`,
+				`vanity: site: paths["/tool"].vcs: missing: it can't be told from a repository at git.acme.dev: write git, or what else it is`,
 				`vanity: site: paths["log/"]: means the same import prefix as paths["/log"]`,
 				`vanity: site: paths["log/"].display: has 2 fields, not 3 (home, directory, file)`,
 			},

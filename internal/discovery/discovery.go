@@ -169,6 +169,8 @@ func (s Site) proxyURL(base string) (string, error) {
 	}
 	if base[0] == '/' {
 		base = "https://" + s.Name() + base
+	} else if !strings.Contains(base, "://") {
+		return "", fmt.Errorf(`%s is neither a path on this host, such as "/go", nor an absolute URL`, check.Quote(check.Redact(base)))
 	}
 	u, err := parsePublicURL(base, vcsSchemes["mod"])
 	if err == nil {

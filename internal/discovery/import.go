@@ -160,7 +160,7 @@ func (im Import) vcs(repo *url.URL, needed bool) (string, error) {
 	case slices.Contains(gitHosts, strings.ToLower(repo.Hostname())):
 		return "git", nil
 	}
-	return "", fmt.Errorf("missing: it can't be told from a repository at %s", repo.Hostname())
+	return "", fmt.Errorf("missing: it can't be told from a repository at %s: write git, or what else it is", repo.Hostname())
 }
 
 // checkProxyURL returns what is wrong with u, parsed from raw, as the base of a GOPROXY. The go command cleans its
@@ -192,7 +192,11 @@ func (im Import) checkTags(dir string) []string {
 		if dir != "" {
 			own = dir + "/v*"
 		}
-		faults = append(faults, fmt.Sprintf("the go command would look for %q there: set proxy to a GOPROXY that knows the tags", own))
+		want := "set proxy to a GOPROXY that knows the tags"
+		if !im.isGit() {
+			want = "for other systems than git, " + want + " here, in the import"
+		}
+		faults = append(faults, fmt.Sprintf("the go command would look for %q there: %s", own, want))
 	}
 	return faults
 }

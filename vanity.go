@@ -174,7 +174,7 @@ import (
 type Site struct {
 	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go".
 	// A trailing slash is tolerated. It may hold neither a scheme nor a port, nor upper-case letters: import paths
-	// don't. It is required, and never taken from the request.
+	// don't. It is required, also where a file of govanityurls leaves it out, and never taken from the request.
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 
 	// Hosts holds further host names that the site answers for, without a path: that of Host is theirs, too. A request
@@ -182,7 +182,8 @@ type Site struct {
 	// name; any other gets those of Host. If empty, there is none.
 	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 
-	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day.
+	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day, though a zero that is written in a file of
+	// govanityurls means not at all there: write 1.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
 	// Proxy is the base of the GOPROXY that serves those imports that need one, so that it is said once: each import

@@ -440,7 +440,6 @@ func TestMetaPageText(t *testing.T) {
 
 // TestMetaVersions has pages list what the proxy of the same site serves, with the dates of the commits.
 func TestMetaVersions(t *testing.T) {
-	t.Parallel()
 	repo := gittest.New(t, siteMono)
 	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"acme/mono": repo})
 	mono := server.URL + "/acme/mono"

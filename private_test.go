@@ -170,7 +170,6 @@ func TestPrivateCallers(t *testing.T) {
 
 // TestPrivateRevoked has rights be taken away, with everything stored.
 func TestPrivateRevoked(t *testing.T) {
-	t.Parallel()
 	server, site := private(t)
 	var d leakDetector
 	store := vanity.WithStore(&mapStore{})

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -142,30 +141,8 @@ type victim struct {
 
 func startVictim(t testing.TB, s hostileServer) *victim {
 	t.Helper()
-	spec, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
 	v := &victim{temp: t.TempDir()}
-	v.process = process{t: t, cmd: exec.Command(os.Args[0])}
-	v.cmd.Env = gittest.Environ(hostileVariable+"="+string(spec), "TMPDIR="+v.temp)
-	v.cmd.Stderr = &v.log
-	stdout, err := v.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := v.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(v.kill)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("a process did not start: %v\n%s", err, v.log.text())
-	}
-	v.url = strings.TrimSuffix(line, "\n")
+	v.start(t, hostileVariable, s, gittest.Environ("TMPDIR="+v.temp))
 	return v
 }
 

@@ -87,12 +87,20 @@ type process struct {
 
 func startProcess(t testing.TB, s *storeServer, env ...string) *process {
 	t.Helper()
-	spec, err := json.Marshal(s)
+	p := new(process)
+	p.start(t, serverVariable, s, append(os.Environ(), env...))
+	return p
+}
+
+// start runs this binary again, as what a variable says by spec in JSON, and waits for the URL that it serves.
+func (p *process) start(t testing.TB, variable string, spec any, env []string) {
+	t.Helper()
+	data, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(append(os.Environ(), serverVariable+"="+string(spec)), env...)
+	p.t, p.cmd = t, exec.Command(os.Args[0])
+	p.cmd.Env = append(env, variable+"="+string(data))
 	p.cmd.Stderr = &p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -110,7 +118,6 @@ func startProcess(t testing.TB, s *storeServer, env ...string) *process {
 		t.Fatalf("a process did not start: %v\n%s", err, p.log.text())
 	}
 	p.url = strings.TrimSuffix(line, "\n")
-	return p
 }
 
 // kill ends the process without its knowing, and reads what it said until then. It may be called again.

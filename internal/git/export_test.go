@@ -8,11 +8,16 @@ import (
 
 // ReadPack reads a pack as fetch does.
 func ReadPack(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
+	return ReadPackWhole(ctx, r, sha256, limits, nil)
+}
+
+// ReadPackWhole is ReadPack, where some blobs are for a zip.
+func ReadPackWhole(ctx context.Context, r io.Reader, sha256 bool, limits Limits, whole func(Hash) bool) (*Pack, error) {
 	f := formatSHA1
 	if sha256 {
 		f = formatSHA256
 	}
-	return readPack(ctx, r, f, limits.withDefaults())
+	return readPack(ctx, r, f, limits.withDefaults(), whole)
 }
 
 // Hashes lists the objects of a pack, in its order.

@@ -19,6 +19,8 @@ type fetchRequest struct {
 	thin   bool   // commits alone are wanted: of other objects a filter may keep away even what is named
 	bare   bool   // if the host can't filter, or not deepen, it is not to be asked at all
 
+	whole func(Hash) bool // which blobs are for a zip; see readPack
+
 	// since, unless zero, cuts the history of wants that are commits at a time, to the second, in place of deepen. A
 	// want whose own commit is older is not cut at all, nor is any by a host that knows nothing of it.
 	since time.Time
@@ -55,7 +57,7 @@ func fetch(ctx context.Context, t transport, w wire, req fetchRequest, limits Li
 	if err != nil {
 		return nil, req.explain(err)
 	}
-	pack, err := readPack(ctx, r, w.format(), limits)
+	pack, err := readPack(ctx, r, w.format(), limits, req.whole)
 	if err != nil {
 		return nil, req.explain(err)
 	}

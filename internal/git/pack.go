@@ -12,10 +12,10 @@ import (
 	"io/fs"
 	"slices"
 	"sort"
-	"strconv"
 	"sync"
 
 	"example.com/vanity/internal/budget"
+	"example.com/vanity/internal/deflate"
 	"example.com/vanity/internal/spool"
 )
 
@@ -47,12 +47,14 @@ func (t Type) String() string {
 }
 
 // A Pack holds objects as they came, each checked against its name. It is safe for concurrent use. Its bytes stay in
-// a spool: memory holds the index, and some content while deltas are resolved.
+// a spool: memory holds the index, and some content while deltas are resolved. Blobs that came as deltas, but were wanted
+// for a zip, are held whole, as if they had come so.
 type Pack struct {
-	format  *format
-	spool   *spool.Spool
-	entries []entry // in the order of the pack
-	order   []int32 // entries by hash
+	format   *format
+	spool    *spool.Spool
+	deflated deflate.Batch // what came as deltas and is held whole
+	entries  []entry       // in the order of the pack
+	order    []int32       // entries by hash
 
 	mu    sync.Mutex
 	cache contentCache // content that deltas are likely to need, by entry
@@ -62,22 +64,31 @@ type Pack struct {
 // An entry is one object of a pack.
 type entry struct {
 	hash       Hash
-	base       int32 // entry that this one is a delta to; -1 for none
+	kind       Type // the resolved one
 	depth      uint16
-	kind       Type  // the resolved one
-	size       int64 // of the content
-	deltaSize  int64 // of the delta, inflated
-	start, end int64 // the compressed span in the spool
+	base       int32  // entry that this one is a delta to; -1 for none
+	crc        uint32 // of the content, if there is no base
+	size       int64  // of the content
+	deltaSize  int64  // of the delta, inflated
+	start, end int64  // the compressed span in the spool, or beyond its end, in what follows it there
 }
 
 // Len is the number of objects.
 func (p *Pack) Len() int { return len(p.entries) }
 
-// Size is the number of bytes that the pack has.
-func (p *Pack) Size() int64 { return p.spool.Size() }
+// Size is the number of bytes that the pack has on the disk.
+func (p *Pack) Size() int64 { return p.spool.Size() + p.deflated.Size() }
 
 // Close frees the pack's bytes.
-func (p *Pack) Close() error { return p.spool.Close() }
+func (p *Pack) Close() error { return errors.Join(p.spool.Close(), p.deflated.Close()) }
+
+// section reads the compressed span of an entry.
+func (p *Pack) section(e *entry) *io.SectionReader {
+	if size := p.spool.Size(); e.start >= size {
+		return io.NewSectionReader(&p.deflated, e.start-size, e.end-e.start)
+	}
+	return io.NewSectionReader(p.spool, e.start, e.end-e.start)
+}
 
 // find returns the entry of an object, or -1.
 func (p *Pack) find(h Hash) int32 {
@@ -102,15 +113,15 @@ func (p *Pack) Stat(h Hash) (Type, int64, error) {
 	return p.entries[i].kind, p.entries[i].size, nil
 }
 
-// Span gives an object's compressed form: a zlib stream of its content (RFC 1950), if the pack holds it whole. ok is
-// false for an object stored as a delta, or unknown.
-func (p *Pack) Span(h Hash) (span *io.SectionReader, ok bool) {
+// Span gives an object's compressed form: a zlib stream of its content (RFC 1950), if the pack holds it whole, and the
+// content's checksum (CRC-32, IEEE). ok is false for an object stored as a delta, or unknown.
+func (p *Pack) Span(h Hash) (span *io.SectionReader, crc uint32, ok bool) {
 	i := p.find(h)
 	if i < 0 || p.entries[i].base >= 0 {
-		return nil, false
+		return nil, 0, false
 	}
 	e := &p.entries[i]
-	return io.NewSectionReader(p.spool, e.start, e.end-e.start), true
+	return p.section(e), e.crc, true
 }
 
 // Open reads an object's content. One that is stored whole is inflated as it is read; a delta needs the memory of
@@ -164,8 +175,7 @@ func absent(h Hash) error {
 
 // inflate opens the zlib stream of an entry.
 func (p *Pack) inflate(i int32) (*stream, error) {
-	e := &p.entries[i]
-	return openStream(io.NewSectionReader(p.spool, e.start, e.end-e.start))
+	return openStream(p.section(&p.entries[i]))
 }
 
 // inflateAll reads the zlib stream of an entry, whose size is known and was checked.
@@ -222,13 +232,18 @@ func (p *Pack) forget() {
 	p.cache = contentCache{}
 }
 
-// readPack spools a pack and indexes it. Every error but those of the local disk is the host's.
-func readPack(ctx context.Context, r io.Reader, f *format, limits Limits) (*Pack, error) {
+// readPack spools a pack and indexes it. Those blobs that whole names are held whole, though they come as deltas; it may be
+// nil. Every error but those of the local disk is the host's.
+func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole func(Hash) bool) (*Pack, error) {
 	p := &Pack{format: f, spool: new(spool.Spool)}
-	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), nameSum: f.new()}
+	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), whole: whole}
+	pr.name.sum = f.new()
 	err := pr.read(ctx)
 	if err == nil {
 		err = pr.resolve(ctx)
+	}
+	if err = cmp.Or(err, p.deflated.Wait()); err == nil {
+		pr.settle()
 	}
 	budget.Give(ctx, pr.taken)
 	if err != nil {
@@ -259,14 +274,23 @@ type packReader struct {
 	off      int64 // of pos in the pack
 	inflated int64 // bytes of content so far
 	sum      hash.Hash
-	nameSum  hash.Hash
-	nameBuf  [64]byte
+	name     namer
 	zr       io.ReadCloser
 	copyBuf  [32 << 10]byte
 
 	refBase map[int32]Hash // bases of ref-deltas, by entry
 	offsets []int64        // where the entries' headers begin
 	taken   int64          // memory for what is gone once the pack is read
+
+	whole func(Hash) bool // which deltas' contents are compressed
+	held  []heldWhole     // those that were
+	bytes int64           // of their contents
+}
+
+// A heldWhole is an entry whose content was compressed.
+type heldWhole struct {
+	entry int32
+	span  deflate.Span
 }
 
 // ReadByte keeps inflate from reading beyond the end of a stream.
@@ -450,7 +474,7 @@ func (r *packReader) entry() error {
 	if e.hash, err = r.body(kind, size); err != nil {
 		return err
 	}
-	e.end = r.off
+	e.crc, e.end = r.name.crc, r.off
 	r.offsets = append(r.offsets, headerAt)
 	r.pack.entries = append(r.pack.entries, e)
 	return nil
@@ -513,8 +537,8 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 	var dst io.Writer = io.Discard
 	whole := kind < ofsDelta
 	if whole {
-		r.beginName(kind, size)
-		dst = r.nameSum
+		r.name.begin(kind, size)
+		dst = &r.name
 	}
 	n, err := io.CopyBuffer(dst, io.LimitReader(r.zr, size+1), r.copyBuf[:])
 	if err != nil {
@@ -526,7 +550,7 @@ func (r *packReader) body(kind Type, size int64) (Hash, error) {
 	if !whole {
 		return Hash{}, nil
 	}
-	return r.endName(), nil
+	return r.name.end(), nil
 }
 
 // resolve names the deltas: depth first from each object that is stored whole, so that the content that a delta
@@ -613,25 +637,37 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 		return deltaError(err)
 	}
 	p.cache.put(i, data)
-	e.kind, e.size, e.hash = b.kind, size, r.name(b.kind, size, data)
-	return nil
+	e.kind, e.size, e.hash = b.kind, size, r.name.of(b.kind, data)
+	return r.holdWhole(ctx, i, data)
 }
 
-// name computes the name of an object that is at hand.
-func (r *packReader) name(kind Type, size int64, data []byte) Hash {
-	r.beginName(kind, size)
-	r.nameSum.Write(data)
-	return r.endName()
+// holdWhole compresses what a delta has made, if that is wanted. All of a module zip's contents have no more than an object
+// may have: beyond that there will be no zip.
+func (r *packReader) holdWhole(ctx context.Context, i int32, data []byte) error {
+	e := &r.pack.entries[i]
+	if r.whole == nil || e.kind != BlobObject || r.bytes+e.size > r.limits.Object || !r.whole(e.hash) {
+		return nil
+	}
+	r.bytes += e.size
+	if err := budget.Take(ctx, e.size+heldWholeCost); err != nil {
+		return err
+	}
+	r.taken += heldWholeCost
+	return r.pack.deflated.Add(data, func(span deflate.Span) {
+		r.held = append(r.held, heldWhole{i, span})
+		budget.Give(ctx, e.size)
+	})
 }
 
-func (r *packReader) beginName(kind Type, size int64) {
-	r.nameSum.Reset()
-	head := append(r.nameBuf[:0], kind.String()...)
-	head = strconv.AppendInt(append(head, ' '), size, 10)
-	r.nameSum.Write(append(head, 0))
-}
+const heldWholeCost = 32
 
-func (r *packReader) endName() Hash { return hashOf(r.nameSum.Sum(r.nameBuf[:0])) }
+// settle makes entries whole that were compressed: nothing is a delta to them any more but by their content.
+func (r *packReader) settle() {
+	for _, w := range r.held {
+		e, start := &r.pack.entries[w.entry], r.pack.spool.Size()
+		e.base, e.crc, e.start, e.end = -1, w.span.CRC, start+w.span.Start, start+w.span.End
+	}
+}
 
 func deltaError(err error) error {
 	return failf(Broken, "a delta in the host's pack: %w", err)

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -54,10 +55,13 @@ func verify(t testing.TB, p *git.Pack, isSHA256 bool) (deltas int) {
 		if name != h.String() {
 			t.Fatalf("%s has the content of %s", h, name)
 		}
-		span, ok := p.Span(h)
+		span, crc, ok := p.Span(h)
 		if !ok {
 			deltas++
 			continue
+		}
+		if want := crc32.ChecksumIEEE(data); crc != want {
+			t.Fatalf("%s: checksum %x, want %x", h, crc, want)
 		}
 		zr, err := zlib.NewReader(span)
 		if err != nil {
@@ -154,8 +158,71 @@ func TestReadPackRealDeltas(t *testing.T) {
 				if tt.deltas && deepest < 3 {
 					t.Errorf("no chain of deltas is longer than %d", deepest)
 				}
+				checkWhole(t, pack, format == "sha256")
 			})
 		}
+	}
+}
+
+// checkWhole reads a pack some of whose blobs are to be whole: those and nothing else are made so.
+func checkWhole(t *testing.T, pack []byte, isSHA256 bool) {
+	t.Helper()
+	plain, err := git.ReadPack(t.Context(), bytes.NewReader(pack), isSHA256, git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	odd := func(h git.Hash) bool { return strings.HasSuffix(h.String(), "1") || strings.HasSuffix(h.String(), "e") }
+	for name, whole := range map[string]func(git.Hash) bool{"some": odd, "all": func(git.Hash) bool { return true }} {
+		p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), isSHA256, git.Limits{}, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		verify(t, p, isSHA256)
+		made := 0
+		for _, h := range p.Hashes() {
+			kind, _, _ := p.Stat(h)
+			_, _, was := plain.Span(h)
+			_, _, is := p.Span(h)
+			if want := was || kind == git.BlobObject && whole(h); is != want {
+				t.Errorf("%s: %s %s is whole: %t, want %t", name, kind, h, is, want)
+			}
+			if is && !was {
+				made++
+			}
+		}
+		if grown := p.Size() > plain.Size(); grown != (made > 0) {
+			t.Errorf("%s: %d objects were made whole, and the pack has %d bytes after %d", name, made, p.Size(), plain.Size())
+		}
+	}
+}
+
+// TestReadPackWholeBounded makes no more contents whole than a zip may hold, and gives up with who asked.
+func TestReadPackWholeBounded(t *testing.T) {
+	t.Parallel()
+	const size = 100 << 10
+	text := strings.Repeat("0123456789", size/10)
+	pack := craft(append([]packed{{kind: blobObject, data: text}}, bombs(text, 8)...)...)
+	all := func(git.Hash) bool { return true }
+	p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), false, git.Limits{Object: 4 * size}, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if deltas := verify(t, p, false); deltas != 5 {
+		t.Errorf("%d of 8 are still deltas, want 5", deltas)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	_, err = git.ReadPackWhole(ctx, bytes.NewReader(pack), false, git.Limits{}, func(git.Hash) bool {
+		if calls++; calls == 3 {
+			cancel()
+		}
+		return true
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("after the caller has left: %v", err)
 	}
 }
 
@@ -189,7 +256,7 @@ func TestPackOpenConcurrently(t *testing.T) {
 	if _, _, err := p.Stat(git.Hash{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no object: %v", err)
 	}
-	if _, ok := p.Span(git.Hash{}); ok {
+	if _, _, ok := p.Span(git.Hash{}); ok {
 		t.Error("span of no object")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"example.com/vanity/internal/budget"
+	"example.com/vanity/internal/deflate"
 )
 
 // A rung is a way of fetching a directory without the rest of the repository. Hosts allow filters one by one, so
@@ -456,22 +457,23 @@ const maxWants = 100_000
 // Load makes sure that the blobs are at hand, by one request for all that are missing, however many.
 func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
 	var missing []Hash
-	seen := make(map[Hash]bool)
+	wanted := make(map[Hash]bool)
 	for _, h := range blobs {
-		if !seen[h] && s.pack(h) == nil {
+		if !wanted[h] && s.pack(h) == nil {
+			wanted[h] = true
 			missing = append(missing, h)
 		}
-		seen[h] = true
 	}
 	if len(missing) == 0 {
 		return nil
 	}
+	whole := func(h Hash) bool { return wanted[h] }
 	// Names of blobs don't compress: when most of the directory is wanted, its tree says so more briefly.
 	if dir, err := s.directory(); err == nil && len(missing) > fewWants && 2*len(missing) > s.below {
 		missing = append([]Hash{dir}, s.outside(missing)...)
 	}
 	for wants := range slices.Chunk(missing, maxWants) {
-		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants} }); err != nil {
+		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants, whole: whole} }); err != nil {
 			return named(s.repo.name, err)
 		}
 	}
@@ -507,6 +509,20 @@ func (s *Snapshot) ReadBlob(ctx context.Context, h Hash, most int64) ([]byte, er
 func (s *Snapshot) BlobSize(h Hash) (int64, error) {
 	_, size, err := s.stat(h, BlobObject)
 	return size, named(s.repo.name, err)
+}
+
+// Deflated gives the compressed form of a blob that was loaded, a deflate stream (RFC 1951), and the checksum of its content
+// (CRC-32, IEEE). ok is false if that would have to be made.
+func (s *Snapshot) Deflated(h Hash) (compressed *io.SectionReader, crc uint32, ok bool) {
+	p := s.pack(h)
+	if p == nil {
+		return nil, 0, false
+	}
+	span, crc, ok := p.Span(h)
+	if !ok {
+		return nil, 0, false
+	}
+	return deflate.Raw(span), crc, true
 }
 
 // OpenBlob reads a blob that was loaded. It must be closed before the snapshot is.

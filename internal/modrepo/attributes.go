@@ -13,9 +13,9 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"example.com/vanity/internal/budget"
+	"example.com/vanity/internal/deflate"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gitattr"
-	"example.com/vanity/internal/spool"
 )
 
 // The go command takes files from `git archive`, which applies attributes: those in .gitattributes of the commit, of
@@ -25,7 +25,7 @@ import (
 const (
 	maxAttributes      = 4 << 20
 	maxAttributesFiles = 10_000
-	maxConverted       = 64 << 20 // of one file, before; it is held in memory
+	maxConverted       = maxInMemory // of one file, before
 )
 
 // attributesFiles lists the attributes files that may concern a directory: those above, in, and below it, each by the
@@ -96,7 +96,7 @@ func (r *root) findConversions(ctx context.Context, files []*file) error {
 		return err
 	}
 	for _, f := range files {
-		if f.inherited || f.entry.Mode == git.Symlink {
+		if f.inherited || f.mode == git.Symlink {
 			continue
 		}
 		if f.conversion, err = s.Lookup(path.Join(r.dir, f.name)); err != nil {
@@ -116,7 +116,7 @@ func (f *file) refusal(err error) error {
 
 // convertedGoMod is the go.mod that the rules of zips see, which is not that of .mod if it is converted.
 func (r *root) convertedGoMod(files []*file) ([]byte, error) {
-	i := slices.IndexFunc(files, func(f *file) bool { return f.name == "go.mod" })
+	i := slices.IndexFunc(files, func(f *file) bool { return f.name == goModName })
 	if i < 0 || r.goMod == nil || !files[i].converts() {
 		return r.goMod, nil
 	}
@@ -125,9 +125,9 @@ func (r *root) convertedGoMod(files []*file) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// convertFiles makes the contents that differ from what is stored, and keeps them in the spool.
-func convertFiles(ctx context.Context, files []*file, converted *spool.Spool) error {
-	w := &limitedWriter{converted, modzip.MaxZipFile}
+// convertFiles makes the contents that differ from what is stored, and compresses them.
+func convertFiles(ctx context.Context, files []*file, made *deflate.Batch) error {
+	left := int64(modzip.MaxZipFile)
 	for _, f := range files {
 		if !f.converts() {
 			continue
@@ -138,12 +138,15 @@ func convertFiles(ctx context.Context, files []*file, converted *spool.Spool) er
 		if f.size > maxConverted {
 			return f.refusal(fmt.Errorf("a file to be converted has more than %d bytes", maxConverted))
 		}
-		start := converted.Size()
+		var b bytes.Buffer
+		w := &limitedWriter{&b, left}
 		if err := f.convertBlob(ctx, w); err != nil {
 			return err
 		}
-		f.size = converted.Size() - start
-		f.converted = io.NewSectionReader(converted, start, f.size)
+		left, f.size = w.left, int64(b.Len())
+		if err := f.compress(ctx, b.Bytes(), made); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -154,7 +157,7 @@ func (f *file) convertBlob(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer budget.Give(ctx, f.size)
-	content, err := f.snapshot.ReadBlob(ctx, f.entry.Hash, maxConverted)
+	content, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (f *file) converts() bool { return f.conversion != gitattr.Conversion{} }
 
 // convert writes the file's content as the archive has it.
 func (f *file) convert(w io.Writer, content []byte) error {
-	err := f.conversion.Apply(w, content, f.entry.Hash.String())
+	err := f.conversion.Apply(w, content, f.hash.String())
 	var unknown *gitattr.EncodingError
 	switch {
 	case errors.As(err, &unknown):

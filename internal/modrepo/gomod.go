@@ -23,6 +23,7 @@ type root struct {
 	snapshot *git.Snapshot
 	dir      string // the source's directory, or its major version's below it
 	goMod    []byte // nil if there is none, as only a repository's root may do without
+	zipGoMod []byte // as the rules of zips see it, once they are asked
 }
 
 func (r *root) Close() { r.snapshot.Close() }

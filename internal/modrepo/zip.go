@@ -1,63 +1,71 @@
 package modrepo
 
 import (
-	"bytes"
+	"archive/zip"
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"path"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
 	"example.com/vanity/internal/budget"
+	"example.com/vanity/internal/deflate"
 	"example.com/vanity/internal/git"
-	"example.com/vanity/internal/gitattr"
-	"example.com/vanity/internal/spool"
 )
 
 // Zip writes the module zip of the version that info is about. Its content is what the go command would put in, file
 // by file; nothing should be made of what was written before an error.
+//
+// What is compressed already, as all is that comes whole from a git host, goes into the zip as it is.
 func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 	r, err := m.at(ctx, info)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	files, err := r.files(ctx)
+	files, err := r.wanted(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.findConversions(ctx, files); err != nil {
-		return err
-	}
-	goMod, err := r.convertedGoMod(files)
-	if err != nil {
-		return err
-	}
-	wanted, err := m.choose(files, goMod)
-	if err != nil {
-		return err
-	}
-	blobs := make([]git.Hash, len(wanted))
-	for i, f := range wanted {
-		blobs[i] = f.entry.Hash
+	blobs := make([]git.Hash, len(files))
+	for i, f := range files {
+		blobs[i] = f.hash
 	}
 	if err := r.snapshot.Load(ctx, blobs); err != nil {
 		return gone(info, err)
 	}
-	if err := sizes(r.snapshot, wanted); err != nil {
+	if err := sizes(r.snapshot, files); err != nil {
 		return err
 	}
-	var converted spool.Spool
-	defer converted.Close()
-	if err := convertFiles(ctx, wanted, &converted); err != nil {
+	var made deflate.Batch
+	defer made.Close()
+	if err := convertFiles(ctx, files, &made); err != nil {
 		return err
 	}
-	return m.create(w, info.Version, files)
+	if _, err := check(files); err != nil { // again, now that the sizes are known
+		return err
+	}
+	if err := compressFiles(ctx, files, &made); err != nil {
+		return err
+	}
+	return m.create(ctx, w, info.Version, files, &made)
+}
+
+// wanted gives the files that go into the zip, before any of their content is fetched.
+func (r *root) wanted(ctx context.Context) ([]*file, error) {
+	files, err := r.files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.findConversions(ctx, files); err != nil {
+		return nil, err
+	}
+	if r.zipGoMod, err = r.convertedGoMod(files); err != nil {
+		return nil, err
+	}
+	return check(files)
 }
 
 // files lists the module's tree as coderepo.go's Zip sees it in `git archive`'s output: files and symbolic links.
@@ -75,7 +83,7 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 		if err := budget.Take(ctx, fileCost+2*int64(len(name))); err != nil {
 			return err
 		}
-		files = append(files, &file{name: name, entry: e, snapshot: r.snapshot})
+		files = append(files, &file{root: r, name: name, hash: e.Hash, mode: e.Mode})
 		haveLicense = haveLicense || name == license
 		return nil
 	})
@@ -84,8 +92,8 @@ func (r *root) files(ctx context.Context) ([]*file, error) {
 	}
 	e, ok, err := r.file(license)
 	if ok {
-		e.Mode = git.RegularFile // what a link says is taken for the text
-		files = append(files, &file{name: license, entry: e, snapshot: r.snapshot, inherited: true})
+		// What a link says is taken for the text.
+		files = append(files, &file{root: r, name: license, hash: e.Hash, mode: git.RegularFile, inherited: true})
 	}
 	return files, err
 }
@@ -107,21 +115,21 @@ func isForbidden(e git.Entry) bool {
 		e.Mode == git.Symlink && strings.EqualFold(name, ".gitmodules")
 }
 
-// choose asks the rules of module zips which files go in, before any of their content is fetched.
-func (m *Module) choose(files []*file, goMod []byte) ([]*file, error) {
-	named := make(map[string]*file, len(files))
+// check asks the rules of module zips which files go in.
+func check(files []*file) ([]*file, error) {
 	list := make([]modzip.File, len(files))
 	for i, f := range files {
-		list[i] = unread{f, goMod}
-		named[f.name] = f
+		list[i] = f
 	}
 	checked, err := modzip.CheckFiles(list)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	wanted := make([]*file, len(checked.Valid))
-	for i, name := range checked.Valid {
-		wanted[i] = named[name]
+	wanted := make([]*file, 0, len(checked.Valid))
+	for _, f := range files { // which are in the same order
+		if n := len(wanted); n < len(checked.Valid) && checked.Valid[n] == f.name {
+			wanted = append(wanted, f)
+		}
 	}
 	return wanted, nil
 }
@@ -139,7 +147,7 @@ func invalid(err error) error {
 // sizes notes how large the files are, once they are at hand.
 func sizes(s *git.Snapshot, files []*file) error {
 	for _, f := range files {
-		size, err := s.BlobSize(f.entry.Hash)
+		size, err := s.BlobSize(f.hash)
 		if err != nil {
 			return err
 		}
@@ -148,70 +156,40 @@ func sizes(s *git.Snapshot, files []*file) error {
 	return nil
 }
 
-// create writes the zip. Its writer asks the rules again, now that the sizes are known; only they tell a fault of the
-// module's from one of the disk.
-func (m *Module) create(w io.Writer, version string, files []*file) error {
-	list := make([]modzip.File, len(files))
-	for i, f := range files {
-		list[i] = f
+// maxInMemory is the size up to which a file is compressed apart from others, on a core of its own.
+const maxInMemory = 64 << 20
+
+// compressFiles compresses what is not compressed, but for large files.
+func compressFiles(ctx context.Context, files []*file, made *deflate.Batch) error {
+	for _, f := range files {
+		if _, _, ok := f.stored(); ok || f.span != nil || f.size > maxInMemory {
+			continue
+		}
+		content, err := f.read(ctx)
+		if err == nil {
+			err = f.compress(ctx, content, made)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	err := modzip.Create(w, module.Version{Path: m.path, Version: version}, list)
-	if err == nil {
-		return nil
-	}
-	if _, fault := modzip.CheckFiles(list); fault != nil {
-		return invalid(fault)
-	}
-	return err
+	return made.Wait()
 }
 
-// A file is one file of a module, for [modzip.Create].
-type file struct {
-	name       string
-	entry      git.Entry
-	size       int64
-	inherited  bool // LICENSE of the repository's root
-	snapshot   *git.Snapshot
-	conversion gitattr.Conversion
-	converted  io.ReaderAt // the content, if it is converted
-}
-
-func (f *file) Path() string                { return f.name }
-func (f *file) Lstat() (fs.FileInfo, error) { return fileInfo{f}, nil }
-
-func (f *file) Open() (io.ReadCloser, error) {
-	if f.converted == nil {
-		return f.snapshot.OpenBlob(f.entry.Hash)
+// create writes the zip, with the names and in the order that [modzip.Create] gives to the files.
+func (m *Module) create(ctx context.Context, w io.Writer, version string, files []*file, made *deflate.Batch) error {
+	if err := module.Check(m.path, version); err != nil {
+		return err
 	}
-	return io.NopCloser(io.NewSectionReader(f.converted, 0, f.size)), nil
-}
-
-// unread is a file whose content is not at hand, but for go.mod's, which the rules want to see.
-type unread struct {
-	*file
-	goMod []byte
-}
-
-func (u unread) Open() (io.ReadCloser, error) {
-	if u.name == "go.mod" && u.goMod != nil {
-		return io.NopCloser(bytes.NewReader(u.goMod)), nil
+	zw := zip.NewWriter(w)
+	buf := make([]byte, 64<<10)
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := f.write(zw, m.path+"@"+version+"/"+f.name, made, buf); err != nil {
+			return err
+		}
 	}
-	return nil, fs.ErrNotExist
-}
-
-type fileInfo struct{ f *file }
-
-func (i fileInfo) Name() string       { return path.Base(i.f.name) }
-func (i fileInfo) Size() int64        { return i.f.size }
-func (i fileInfo) ModTime() time.Time { return time.Time{} }
-func (i fileInfo) IsDir() bool        { return false }
-func (i fileInfo) Sys() any           { return nil }
-func (i fileInfo) Mode() fs.FileMode {
-	switch i.f.entry.Mode {
-	case git.Symlink:
-		return fs.ModeSymlink | 0o777
-	case git.Executable:
-		return 0o755
-	}
-	return 0o644
+	return zw.Close()
 }

@@ -1,0 +1,71 @@
+package modrepo_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"example.com/vanity/internal/gittest"
+)
+
+// prose makes so many lines of words, by a seed.
+func prose(seed uint64, lines int) string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	words := strings.Fields("func return if err nil for range string int byte context package import type struct interface map slice error test value name path file module version commit tree blob")
+	var b strings.Builder
+	for range lines {
+		for range 4 + r.IntN(8) {
+			fmt.Fprintf(&b, "%s%d ", words[r.IntN(len(words))], r.IntN(50))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// BenchmarkZip makes the zip of a module whose objects are at hand: of files that came whole, of files that are like one
+// another, and so came as deltas, and of files that attributes convert.
+func BenchmarkZip(b *testing.B) {
+	const files = 500
+	for _, tt := range []struct {
+		name, attributes string
+		seed             func(i int) uint64
+	}{
+		{"whole", "", func(i int) uint64 { return uint64(i) }},
+		{"deltas", "", func(i int) uint64 { return uint64(i % 10) }},
+		{"converted", "* text eol=crlf\n", func(i int) uint64 { return uint64(i) }},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			r := gittest.New(b, "")
+			r.Write("go.mod", []byte("module github.com/o/any\n"))
+			r.Write(".gitattributes", []byte(tt.attributes))
+			size := 0
+			for i := range files {
+				text := fmt.Sprintf("package p%d\n%s", i, prose(tt.seed(i), 100))
+				r.Write(fmt.Sprintf("dir%d/file%d.go", i%20, i), []byte(text))
+				size += len(text)
+			}
+			r.Commit("all")
+			r.Git("tag", "v1.0.0")
+			m, err := local(r, "", "v*").Module("github.com/o/any", false)
+			if err != nil {
+				b.Fatal(err)
+			}
+			info, err := m.Stat(b.Context(), "v1.0.0")
+			if err == nil {
+				err = m.Zip(b.Context(), info, io.Discard) // which fetches
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := m.Zip(b.Context(), info, io.Discard); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package git_test
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 
 	"example.com/vanity/internal/git"
@@ -30,5 +31,24 @@ func BenchmarkReadPack(b *testing.B) {
 				p.Close()
 			}
 		})
+	}
+}
+
+// BenchmarkApplyDelta changes a line here and there.
+func BenchmarkApplyDelta(b *testing.B) {
+	base := strings.Repeat("a line of a file that is like another one\n", 1000)
+	instructions := []string{}
+	size := 0
+	for at := 0; at+500 < len(base); at += 500 {
+		instructions = append(instructions, copyOf(at, 480), insertOf("what is different"))
+		size += 480 + len("what is different")
+	}
+	delta := []byte(deltaOf(len(base), size, instructions...))
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := git.ApplyDelta([]byte(base), delta); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

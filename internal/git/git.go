@@ -168,6 +168,9 @@ func failf(kind Kind, format string, args ...any) error {
 
 // named gives an Error the repository's name, without credentials; other errors stay what they are.
 func named(repo string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) && e.Repo == "" {
 		e.Repo = check.Redact(repo)

@@ -18,6 +18,7 @@ func BenchmarkLookup(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			var s gitattr.Set
+			b.ReportAllocs()
 			for i := range b.N {
 				if i%10_000 == 0 {
 					s.Add("", []byte(text)) // else it would be too much at some time

@@ -69,3 +69,29 @@ func BenchmarkZip(b *testing.B) {
 		})
 	}
 }
+
+// TestZipAllocations bounds what each file of a module costs, beyond its content.
+func TestZipAllocations(t *testing.T) {
+	const files, most = 300, 22
+	r := gittest.New(t, "")
+	r.Write("go.mod", []byte("module github.com/o/any\n"))
+	for i := range files {
+		r.Write(fmt.Sprintf("dir%d/file%d.go", i%10, i), fmt.Appendf(nil, "package p%d\n", i))
+	}
+	r.Commit("all")
+	r.Git("tag", "v1.0.0")
+	m := mustModule(t, local(r, "", "v*"), "github.com/o/any", false)
+	info, err := m.Stat(t.Context(), "v1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := testing.AllocsPerRun(5, func() {
+		if err := m.Zip(t.Context(), info, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > files*most {
+		t.Errorf("%.1f allocations for each of %d files, want at most %d", n/files, files, most)
+	}
+	t.Logf("%.1f allocations for each file", n/files)
+}

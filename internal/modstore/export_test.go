@@ -49,21 +49,25 @@ func (m *Memory) Get(name string) (text string, ok bool) {
 	return string(data), true
 }
 
+func (m *Memory) Has(name string) bool { return m.m.has(name) }
+
 // Size is what is counted, and what there is.
 func (m *Memory) Size() (counted, is int64) {
-	for _, el := range m.m.entries {
-		is += el.Value.(entry).cost()
+	for i := range m.m.shards {
+		for _, s := range m.m.shards[i].slots {
+			is += s.cost()
+		}
 	}
 	return m.m.size, is
 }
 
 // Rank is the rank of what a store holds.
 func (s *Store) Rank(name string) (r rank, ok bool) {
-	el := s.memory.entries[name]
+	el := s.memory.shard([]byte(name)).slots[name]
 	if el == nil {
 		return 0, false
 	}
-	return el.Value.(entry).rank, true
+	return el.rank, true
 }
 
 // Users is how many hold a content of the store's memory, which is one of them.

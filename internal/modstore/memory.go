@@ -1,8 +1,10 @@
 package modstore
 
 import (
-	"container/list"
+	"container/heap"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,20 +26,44 @@ const (
 	ranks
 )
 
-// A memory keeps the answers used last. The zero value is ready.
+// A memory keeps the answers used last. Who reads takes the lock of one of many shards, and that not alone. The zero value is
+// ready.
 type memory struct {
-	mu      sync.Mutex
-	entries map[string]*list.Element // of entry
-	recent  [ranks]list.List         // the front was used last
-	size    int64
-	lent    map[string]entry // what is too large to be kept, and in use
+	shards [shards]shard
+	clock  atomic.Int64 // counts uses
+
+	mu     sync.Mutex // of who writes: to the shards, and to what follows
+	recent [ranks]recency
+	size   int64
+	lent   map[string]entry // what is too large to be kept, and in use
 }
+
+const shards = 64
+
+// A shard has the entries of some names.
+type shard struct {
+	mu    sync.RWMutex
+	slots map[string]*slot
+}
+
+// A slot is where an entry is kept.
+type slot struct {
+	entry   // whoever changes it holds both locks
+	used    atomic.Int64
+	ordered int64 // the use by which it has its place in a recency
+	place   int
+}
+
+var seed = maphash.MakeSeed()
+
+func (m *memory) shard(name []byte) *shard { return &m.shards[maphash.Bytes(seed, name)%shards] }
 
 // An entry is what is known of a name: a content, or why there is none.
 type entry struct {
 	name    string
 	rank    rank
 	tie     string // the commit that the content is made from, if it never changes
+	commit  string // of a pin: what the version's other files are made from
 	content *content
 	absence error
 	made    time.Time // when this was true; zero if that is not known
@@ -46,7 +72,7 @@ type entry struct {
 }
 
 func (e entry) cost() int64 {
-	n := perEntry + int64(len(e.name))
+	n := perEntry + int64(len(e.name)+len(e.tie)+len(e.commit))
 	if e.content != nil {
 		n += e.content.size()
 	}
@@ -55,20 +81,37 @@ func (e entry) cost() int64 {
 
 // get gives the entry of a name, its content being held for the caller, who must release it.
 func (m *memory) get(name string) (entry, bool) {
+	var b nameBuffer
+	return m.find(append(b[:0], name...))
+}
+
+// A nameBuffer has room for most names, so that to look one up costs no memory.
+type nameBuffer [256]byte
+
+// find is get for a name that was put together.
+func (m *memory) find(name []byte) (entry, bool) {
+	sh := m.shard(name)
+	sh.mu.RLock()
+	s := sh.slots[string(name)]
+	if s == nil {
+		sh.mu.RUnlock()
+		return m.findLent(name)
+	}
+	e := s.entry
+	if e.content != nil {
+		e.content.hold() // the memory itself holds it as long as the shard is locked
+	}
+	sh.mu.RUnlock()
+	s.used.Store(m.clock.Add(1))
+	return e, true
+}
+
+func (m *memory) findLent(name []byte) (entry, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	el := m.entries[name]
-	if el == nil {
-		e, ok := m.lent[name]
-		if ok = ok && e.content.holdUsed(); !ok {
-			return entry{}, false
-		}
-		return e, true
-	}
-	e := el.Value.(entry)
-	m.recent[e.rank].MoveToFront(el)
-	if e.content != nil {
-		e.content.hold()
+	e, ok := m.lent[string(name)]
+	if !ok || !e.content.holdUsed() {
+		return entry{}, false
 	}
 	return e, true
 }
@@ -100,11 +143,12 @@ func (e entry) outlasts(other entry) bool {
 func (m *memory) put(e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if el := m.entries[e.name]; el != nil {
-		if el.Value.(entry).outlasts(e) {
+	sh := m.shard([]byte(e.name))
+	if s := sh.slots[e.name]; s != nil { // whoever writes to a shard has m.mu, so that reading takes no lock here
+		if s.outlasts(e) {
 			return
 		}
-		m.drop(el)
+		m.drop(s)
 	}
 	if e.cost() > maxEntry {
 		m.lend(e)
@@ -113,13 +157,13 @@ func (m *memory) put(e entry) {
 	if e.content != nil {
 		e.content.hold()
 	}
-	if m.entries == nil {
-		m.entries = make(map[string]*list.Element)
-	}
-	m.entries[e.name] = m.recent[e.rank].PushFront(e)
+	s := &slot{entry: e, ordered: m.clock.Add(1)}
+	s.used.Store(s.ordered)
+	sh.set(s)
+	heap.Push(&m.recent[e.rank], s)
 	m.size += e.cost()
 	for r := bulk; m.size > maxMemory && r < ranks; {
-		if last := m.recent[r].Back(); last != nil {
+		if last := m.recent[r].last(); last != nil {
 			m.drop(last)
 		} else {
 			r++
@@ -127,15 +171,25 @@ func (m *memory) put(e entry) {
 	}
 }
 
+func (sh *shard) set(s *slot) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.slots == nil {
+		sh.slots = make(map[string]*slot)
+	}
+	sh.slots[s.name] = s
+}
+
 // postpone notes when to ask the host again for what it failed to give. Until then there is nothing better than what there
 // is.
 func (m *memory) postpone(name string, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if el := m.entries[name]; el != nil {
-		e := el.Value.(entry)
-		e.retry, e.serves = until, true
-		el.Value = e
+	sh := m.shard([]byte(name))
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s := sh.slots[name]; s != nil {
+		s.retry, s.serves = until, true
 	}
 }
 
@@ -156,17 +210,61 @@ func (m *memory) lend(e entry) {
 func (m *memory) forget(name string, c *content) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if el := m.entries[name]; el != nil && el.Value.(entry).content == c {
-		m.drop(el)
+	if s := m.shard([]byte(name)).slots[name]; s != nil && s.content == c {
+		m.drop(s)
 	}
 }
 
-func (m *memory) drop(el *list.Element) {
-	e := el.Value.(entry)
-	m.recent[e.rank].Remove(el)
-	delete(m.entries, e.name)
-	m.size -= e.cost()
-	if e.content != nil {
-		e.content.release()
+func (m *memory) drop(s *slot) {
+	sh := m.shard([]byte(s.name))
+	sh.mu.Lock()
+	delete(sh.slots, s.name)
+	sh.mu.Unlock()
+	heap.Remove(&m.recent[s.rank], s.place)
+	m.size -= s.cost()
+	if s.content != nil {
+		s.content.release()
 	}
+}
+
+// A recency is a heap of slots, by their last use, as far as that has been noticed: it is a note on the slot, so that whoever
+// uses it need not wait for others, and is looked at when something must go.
+type recency []*slot
+
+// last gives the one that was used least lately; nil if there is none.
+func (r *recency) last() *slot {
+	for len(*r) > 0 {
+		s := (*r)[0]
+		used := s.used.Load()
+		if used == s.ordered {
+			return s
+		}
+		s.ordered = used
+		heap.Fix(r, 0)
+	}
+	return nil
+}
+
+func (r recency) Len() int           { return len(r) }
+func (r recency) Less(i, j int) bool { return r[i].ordered < r[j].ordered }
+
+func (r recency) Swap(i, j int) {
+	r[i], r[j] = r[j], r[i]
+	r[i].place, r[j].place = i, j
+}
+
+// Push is for package heap.
+func (r *recency) Push(x any) {
+	s := x.(*slot)
+	s.place = len(*r)
+	*r = append(*r, s)
+}
+
+// Pop is for package heap.
+func (r *recency) Pop() any {
+	end := len(*r) - 1
+	s := (*r)[end]
+	(*r)[end] = nil
+	*r = (*r)[:end]
+	return s
 }

@@ -262,3 +262,21 @@ func TestNoDisk(t *testing.T) {
 		t.Errorf("got %v, want the error of the disk", err)
 	}
 }
+
+// BenchmarkMemory has all cores look up the same few entries.
+func BenchmarkMemory(b *testing.B) {
+	var m modstore.Memory
+	names := make([]string, 100)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s/@v/v1.%d.0.info", modPath, i)
+		m.Put(names[i], "text", modstore.Pins, time.Now())
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if !m.Has(names[i%len(names)]) {
+				b.Error("it is gone")
+			}
+		}
+	})
+}

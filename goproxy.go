@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -25,6 +24,7 @@ import (
 	"example.com/vanity/internal/modproxy"
 	"example.com/vanity/internal/modrepo"
 	"example.com/vanity/internal/modstore"
+	"example.com/vanity/internal/recent"
 	"example.com/vanity/internal/reply"
 )
 
@@ -60,7 +60,9 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	if check.Local(cfg.URL) && applyOptions(opts).callers {
 		panic(errors.New("vanity: Goproxy: WithCallersRights can't be enforced for a repository on this machine: it has no host to ask"))
 	}
-	return goproxyFunc("Goproxy", base, func(context.Context, string) (Config, error) { return cfg, nil }, opts)
+	h := goproxyFunc("Goproxy", base, opts)
+	h.home = h.modules.newHome(cfg)
+	return h
 }
 
 // GoproxyFunc is [Goproxy] for more than one module: resolve says where the one of a module path is kept, before anything
@@ -80,45 +82,51 @@ func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath strin
 	if resolve == nil {
 		panic(errors.New("vanity: GoproxyFunc: resolve is nil"))
 	}
-	return goproxyFunc("GoproxyFunc", base, func(ctx context.Context, modPath string) (Config, error) {
-		cfg, err := resolve(ctx, modPath)
-		if err == nil {
-			err = cfg.Validate()
-		}
-		return cfg, err
-	}, opts)
-}
-
-func goproxyFunc(constructor, base string, resolve func(context.Context, string) (Config, error), opts []Option) http.Handler {
-	o := applyOptions(opts)
-	o.refuse(constructor)
-	h := newHandler(constructor, base, o, &git.Client{HTTP: o.httpClient()})
-	h.route = func(r *http.Request) (route, bool) {
-		path, ok := cutBase(r.URL.Path, h.base)
-		return route{path: path, resolve: resolve}, ok
-	}
+	h := goproxyFunc("GoproxyFunc", base, opts)
+	h.resolve = resolve
 	return h
 }
 
-// A handler answers the GOPROXY protocol for whatever a resolver names.
+func goproxyFunc(constructor, base string, opts []Option) *handler {
+	o := applyOptions(opts)
+	o.refuse(constructor)
+	h := newHandler(constructor, base, o, &git.Client{HTTP: o.httpClient()})
+	h.cut = func(r *http.Request) (string, bool) { return cutBase(r.URL.Path, h.base) }
+	h.read = func(rest string) route { return route{path: rest} }
+	return h
+}
+
+// A handler answers the GOPROXY protocol for whatever a request, its owner or a resolver names.
 type handler struct {
 	*options
 	base    string
-	route   func(*http.Request) (route, bool) // false: not ours
+	cut     func(*http.Request) (rest string, ok bool) // cuts the base off; false: not ours
+	read    func(rest string) route                    // reads what follows the base; the same is always read in the same way
+	home    *home                                      // of all modules, if it is one
+	resolve func(ctx context.Context, modPath string) (Config, error)
 	modules *modules
+	routes  *recent.Cache[string, *route] // of what follows the base, in good order
+	fresh   string                        // Cache-Control of what doesn't stay what it is
 }
 
-// A route says which file of the protocol a request is for, and how to learn where its module is kept.
+// A route says which file of the protocol a request is for, and as far as it says that itself, where its module is kept.
 type route struct {
 	path       string // module path and what follows, without percent-escapes
 	repository string // that callers name themselves, else ""
-	resolve    func(ctx context.Context, modPath string) (Config, error)
-	err        error // what is wrong with all that stands before the path
+	config     Config // if callers say it themselves
+	home       *home  // of config; nil if callers don't say it
+	err        error  // what is wrong with all that stands before the path
+
+	req       modproxy.Request // what the path says
+	malformed error            // what is wrong with it
 }
 
 const (
 	makeTimeout = 10 * time.Minute // for one answer
 	briefly     = time.Minute      // for which others may remember that there is no such thing
+
+	rememberedBits = 12   // of the number of routes that a handler remembers, and of Configs
+	rememberedSize = 1024 // bytes of the longest of them
 )
 
 func newHandler(constructor, base string, o *options, client *git.Client) *handler {
@@ -126,7 +134,10 @@ func newHandler(constructor, base string, o *options, client *git.Client) *handl
 	if err != nil {
 		panic(fmt.Errorf("vanity: %s: %w", constructor, err))
 	}
-	return &handler{options: o, base: clean, modules: newModules(o, client)}
+	return &handler{
+		options: o, base: clean, modules: newModules(o, client),
+		routes: recent.New[string, *route](rememberedBits), fresh: reply.For(o.freshness),
+	}
 }
 
 // cleanBase gives a base without a slash at its end.
@@ -155,14 +166,22 @@ func cutBase(path, base string) (string, bool) {
 	return strings.CutPrefix(rest, "/")
 }
 
-// ServeHTTP decides whose the request is.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rt, ok := h.route(r)
+	rest, ok := h.cut(r)
+	h.serve(w, r, rest, ok)
+}
+
+// serve decides whose a request is, whose path has rest behind the base, if it has that.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, rest string, ok bool) {
+	var rt *route
+	if ok {
+		rt, ok = h.route(rest)
+	}
 	switch {
 	case h.isProbe(r, h.base):
 		h.probe(r).Write(w, r)
 		return
-	case !ok || !modproxy.Is("/"+rt.path):
+	case !ok:
 		h.next.ServeHTTP(w, r)
 		return
 	}
@@ -177,53 +196,101 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.guarded(rp).Write(w, r)
 }
 
+// route reads what follows the base; false if it is nothing of the protocol. What reads well is remembered, by a copy: the
+// string that the path is a part of may be longer.
+func (h *handler) route(rest string) (*route, bool) {
+	if rt, ok := h.routes.Get(rest); ok {
+		return rt, true
+	}
+	isShort := len(rest) <= rememberedSize
+	if isShort {
+		rest = strings.Clone(rest)
+	}
+	rt := h.read(rest)
+	if !modproxy.Is("/" + rt.path) {
+		return nil, false
+	}
+	rt.req, rt.malformed = modproxy.Parse(rt.path)
+	if rt.err != nil || rt.malformed != nil {
+		return &rt, true
+	}
+	if rt.home = h.home; rt.repository != "" {
+		rt.home = h.modules.newHome(rt.config)
+	}
+	if isShort {
+		h.routes.Put(rest, &rt)
+	}
+	return &rt, true
+}
+
 // answer makes a reply, or says why there is none.
-func (h *handler) answer(r *http.Request, rt route) (reply.Reply, error) {
+func (h *handler) answer(r *http.Request, rt *route) (reply.Reply, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return reply.MethodNotAllowed(), nil
 	}
-	req, err := modproxy.Parse(rt.path)
-	if denied := h.authorize(r, req.Path, rt.repository); denied != nil {
-		return reply.Reply{}, &requestError{subject(req), denied}
+	if denied := h.authorize(r, rt.req.Path, rt.repository); denied != nil {
+		return reply.Reply{}, &requestError{subject(rt.req), denied}
 	}
-	if rt.err != nil {
-		return reply.Reply{}, &modrepo.Error{Reason: rt.err.Error()}
-	}
-	if err != nil {
+	if err := cmp.Or(rt.err, rt.malformed); err != nil {
 		return reply.Reply{}, &modrepo.Error{Reason: err.Error()}
 	}
-	cfg, err := rt.resolve(r.Context(), req.Path)
+	home, err := h.homeOf(r.Context(), rt)
 	if err != nil {
-		return reply.Reply{}, &requestError{subject(req), resolveError(r.Context(), err)}
+		return reply.Reply{}, &requestError{subject(rt.req), resolveError(r.Context(), err)}
 	}
-	if !serves(cfg.Module, req.Path) {
-		return reply.Reply{}, &requestError{subject(req), errNotServed}
+	if !serves(home.Module, rt.req.Path) {
+		return reply.Reply{}, &requestError{subject(rt.req), errNotServed}
 	}
-	ctx, err := h.modules.admit(r, cfg)
+	ctx, err := h.modules.admit(r, home)
 	if err != nil {
-		return reply.Reply{}, &requestError{subject(req), err}
+		return reply.Reply{}, &requestError{subject(rt.req), err}
 	}
-	m := h.modules.module(cfg, req.Path)
-	m.StoredOnly, _ = strconv.ParseBool(r.Header.Get("Disable-Module-Fetch"))
-	content, err := h.modules.store.File(ctx, m, req)
-	if err != nil {
-		return reply.Reply{}, &requestError{subject(req), h.modules.refused(err)}
+	m := home.module(rt.req.Path)
+	if v := r.Header["Disable-Module-Fetch"]; len(v) > 0 {
+		m.StoredOnly, _ = strconv.ParseBool(v[0])
 	}
-	if _, major, _ := module.SplitPathVersion(req.Path); req.Kind == modproxy.List && major == "" && !h.modules.named && isEmpty(content) {
-		h.log().WarnContext(ctx, "vanity: no tag fits the pattern, so that the module has no versions but pseudo-versions", "module", req.Path, "tags", cmp.Or(cfg.Tags, "v*"))
+	rp := reply.Reply{Status: http.StatusOK, ContentType: contentTypes[rt.req.Kind], CacheControl: h.fresh}
+	isEmpty := false
+	if held, ok := h.modules.store.Held(&m, rt.req.Kind, rt.path); ok {
+		rp.Data, rp.Length, rp.ETag, isEmpty = held.Data, held.Length, held.ETag, len(held.Data) == 0
+		if held.Fixed {
+			rp.CacheControl = reply.Immutable
+		}
+	} else {
+		content, err := h.modules.store.File(ctx, m, rt.req)
+		if err != nil {
+			return reply.Reply{}, &requestError{subject(rt.req), h.modules.refused(err)}
+		}
+		rp.Body, rp.Close, rp.ETag = content.ReadSeeker, content.Close, content.ETag()
+		isEmpty = rt.req.Kind == modproxy.List && content.IsEmpty()
+		rp.CacheControl = h.caching(content)
 	}
-	return reply.Reply{
-		Status: http.StatusOK, ContentType: contentTypes[req.Kind], CacheControl: h.caching(content),
-		ETag: `"` + content.Sum() + `"`, Body: content.ReadSeeker, Close: content.Close,
-	}, nil
+	if isEmpty && rt.req.Kind == modproxy.List && !h.modules.named {
+		h.warnEmpty(ctx, home.Config, rt.req.Path)
+	}
+	return rp, nil
 }
 
-func isEmpty(r io.Seeker) bool {
-	size, err := r.Seek(0, io.SeekEnd)
-	return size == 0 && err == nil
+// warnEmpty tells the owner that a list is empty, and why. Anybody can ask for majors that nobody made.
+func (h *handler) warnEmpty(ctx context.Context, cfg Config, modPath string) {
+	if _, major, _ := module.SplitPathVersion(modPath); major == "" {
+		h.log().WarnContext(ctx, "vanity: no tag fits the pattern, so that the module has no versions but pseudo-versions", "module", modPath, "tags", cmp.Or(cfg.Tags, "v*"))
+	}
 }
 
-var contentTypes = map[modproxy.Kind]string{
+// homeOf gives the home of a route's module. A resolver is asked each time, but what it says is looked at once.
+func (h *handler) homeOf(ctx context.Context, rt *route) (*home, error) {
+	if rt.home != nil {
+		return rt.home, nil
+	}
+	cfg, err := h.resolve(ctx, rt.req.Path)
+	if err != nil {
+		return nil, err
+	}
+	return h.modules.validHome(cfg)
+}
+
+var contentTypes = [...]string{
 	modproxy.List: reply.Text, modproxy.Latest: reply.JSON, modproxy.Info: reply.JSON, modproxy.Mod: reply.Text, modproxy.Zip: reply.Zip,
 }
 
@@ -235,7 +302,7 @@ func (h *handler) caching(c *modstore.Content) string {
 	case c.Stale:
 		return reply.Stale
 	}
-	return reply.For(h.freshness)
+	return h.fresh
 }
 
 // errNotServed is for all modules that are not there, and for those of which nobody must know that they are.
@@ -281,6 +348,7 @@ type modules struct {
 	sources sources
 	named   bool            // callers name the repository themselves: messages may, too
 	gate    *admission.Gate // nil if callers' own rights don't matter
+	homes   *recent.Cache[Config, *home]
 }
 
 func newModules(o *options, client *git.Client) *modules {
@@ -293,6 +361,7 @@ func newModules(o *options, client *git.Client) *modules {
 	m := &modules{
 		store:   modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}),
 		sources: sources{client: client, fresh: o.freshness},
+		homes:   recent.New[Config, *home](rememberedBits),
 	}
 	if o.callers {
 		m.gate = new(admission.Gate)
@@ -302,18 +371,17 @@ func newModules(o *options, client *git.Client) *modules {
 
 // admit asks the repository's host whether it lets the caller in, if that is what counts. The context that it gives carries his
 // credentials there.
-func (m *modules) admit(r *http.Request, cfg Config) (context.Context, error) {
+func (m *modules) admit(r *http.Request, at *home) (context.Context, error) {
 	if m.gate == nil {
 		return r.Context(), nil
 	}
-	repo, ok := m.sources.source(cfg).Repo.(*git.Repo)
-	if !ok || check.Local(cfg.URL) {
+	if check.Local(at.URL) {
 		return nil, errors.New("WithCallersRights: a repository on this machine has no host to ask")
 	}
 	credentials := r.Header.Get("Authorization")
 	ctx := git.WithAuthorization(r.Context(), credentials)
-	err := m.gate.Admit(ctx, credentials, cfg.canonical().URL, func(ctx context.Context, wasIn bool) error {
-		return m.store.Ask(ctx, hostOf(cfg), !wasIn, repo.Admit)
+	err := m.gate.Admit(ctx, credentials, at.canonicalURL, func(ctx context.Context, wasIn bool) error {
+		return m.store.Ask(ctx, at.host, !wasIn, m.sources.source(at.Config).Repo.(*git.Repo).Admit)
 	}, func(err error) bool {
 		var host *git.Error
 		return errors.As(err, &host) && (host.Kind == git.Denied || host.Kind == git.Forbidden || host.Kind == git.NoRepository)
@@ -410,19 +478,48 @@ func (o *options) probe(r *http.Request) reply.Reply {
 	return o.guarded(reply.Bytes(reply.Text, reply.Private, nil))
 }
 
-// module says what is stored under which names, and where it comes from.
-func (m *modules) module(cfg Config, modPath string) modstore.Module {
-	return modstore.Module{
-		Path:      modPath,
-		Prefix:    m.storePrefix(cfg),
-		Host:      hostOf(cfg),
-		Directory: strings.TrimSuffix(cfg.Directory, "/"),
-		At: func(directory string) (*modrepo.Module, error) {
+// A home is where a module is kept: a valid Config, and what follows from it.
+type home struct {
+	Config
+	canonicalURL string
+	host         string
+	prefix       string // of names in the store
+	at           func(directory, modPath string) (*modrepo.Module, error)
+}
+
+func (m *modules) newHome(cfg Config) *home {
+	return &home{
+		Config: cfg, canonicalURL: cfg.canonical().URL, host: hostOf(cfg), prefix: m.storePrefix(cfg),
+		at: func(directory, modPath string) (*modrepo.Module, error) {
 			at := cfg
 			at.Directory = directory
 			return m.sources.module(at, modPath)
 		},
 	}
+}
+
+// validHome is newHome for a Config that may not be valid. What was valid lately is so still.
+func (m *modules) validHome(cfg Config) (*home, error) {
+	if at, ok := m.homes.Get(cfg); ok {
+		return at, nil
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if len(cfg.URL)+len(cfg.Module)+len(cfg.Directory)+len(cfg.Tags) > rememberedSize {
+		return m.newHome(cfg), nil
+	}
+	for _, field := range []*string{&cfg.URL, &cfg.Module, &cfg.Directory, &cfg.Tags} {
+		*field = strings.Clone(*field)
+	}
+	at := m.newHome(cfg)
+	m.homes.Put(cfg, at)
+	return at, nil
+}
+
+// module says what is stored under which names, and where it comes from.
+func (at *home) module(modPath string) modstore.Module {
+	return modstore.Module{Path: modPath, Prefix: at.prefix, Host: at.host, Directory: strings.TrimSuffix(at.Directory, "/"), At: at.at}
 }
 
 // storePrefix keeps apart what must not answer for one another. A module whose path the owner has configured needs no

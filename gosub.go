@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -70,18 +69,12 @@ func Gosub(base string, opts ...Option) http.Handler {
 	}
 	h := newHandler("Gosub", base, o, &git.Client{HTTP: client})
 	h.modules.named, h.modules.sources.named = true, true
-	read := func(rest string) route { return gosubRoute(rest, places, o.sealKeys) }
-	h.route = func(r *http.Request) (route, bool) {
-		rest, ok := cutEscapedBase(r.URL.EscapedPath(), h.base)
-		if !ok {
-			return route{}, false
-		}
-		return read(rest), true
-	}
+	h.cut = func(r *http.Request) (string, bool) { return cutEscapedBase(r.URL.EscapedPath(), h.base) }
+	h.read = func(rest string) route { return gosubRoute(rest, places, o.sealKeys) }
 	if o.sealKeys != nil || h.base == "" && o.hasNext {
 		return h
 	}
-	return &gosubHandler{handler: h, read: read, served: places.String()}
+	return &gosubHandler{handler: h, served: places.String()}
 }
 
 // cutEscapedBase is cutBase for an escaped path: an escape makes no difference in the base, and has a meaning behind
@@ -116,7 +109,7 @@ func gosubRoute(escaped string, places places, sealKeys [][]byte) route {
 	if err == nil {
 		err = unescapeErr
 	}
-	return route{path: path, repository: cfg.URL, resolve: func(context.Context, string) (Config, error) { return cfg, nil }, err: err}
+	return route{path: path, repository: cfg.URL, config: cfg, err: err}
 }
 
 // defaultHosts are served if nobody says otherwise.
@@ -304,8 +297,7 @@ func plainTransport() *http.Transport {
 // A gosubHandler has a form at its base.
 type gosubHandler struct {
 	*handler
-	read   func(rest string) route // what follows the base
-	served string                  // which repositories are
+	served string // which repositories are
 }
 
 const (
@@ -315,9 +307,14 @@ const (
 
 // ServeHTTP decides whether the form is wanted.
 func (g *gosubHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rest, ok := cutEscapedBase(strings.TrimSuffix(r.URL.EscapedPath(), "/")+"/", g.base)
-	if !ok || rest != "" || g.isProbe(r, g.base) && r.URL.RawQuery == "" {
-		g.handler.ServeHTTP(w, r)
+	rest, ok := g.cut(r)
+	atBase := ok && rest == ""
+	if !ok {
+		rest, ok := cutEscapedBase(r.URL.EscapedPath()+"/", g.base)
+		atBase = ok && rest == ""
+	}
+	if !atBase || g.isProbe(r, g.base) && r.URL.RawQuery == "" {
+		g.serve(w, r, rest, ok)
 		return
 	}
 	rp, err := g.form(r)
@@ -369,11 +366,7 @@ func (g *gosubHandler) fillIn(r *http.Request, p *form.Page) error {
 		formFaults(p, asked, err)
 		return nil
 	}
-	cfg, err := rt.resolve(r.Context(), "")
-	if err != nil {
-		return err
-	}
-	return g.look(r, p, cfg, spec)
+	return g.look(r, p, g.modules.newHome(rt.config), spec)
 }
 
 // formFaults says of each field what is wrong with it; by err at least something is.
@@ -393,13 +386,14 @@ func formFaults(p *form.Page, asked Config, err error) {
 }
 
 // look has the page say what the repository says.
-func (g *gosubHandler) look(r *http.Request, p *form.Page, cfg Config, spec string) error {
+func (g *gosubHandler) look(r *http.Request, p *form.Page, at *home, spec string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), formTimeout)
 	defer cancel()
-	ctx, err := g.modules.admit(r.WithContext(ctx), cfg)
+	ctx, err := g.modules.admit(r.WithContext(ctx), at)
+	cfg := at.Config
 	var s *form.Survey
 	if err == nil {
-		err = g.modules.store.Ask(ctx, hostOf(cfg), false, func(ctx context.Context) (err error) {
+		err = g.modules.store.Ask(ctx, at.host, false, func(ctx context.Context) (err error) {
 			s, err = form.Ask(ctx, g.modules.sources.source(cfg), cfg.Module)
 			return err
 		})
@@ -437,8 +431,7 @@ func (g *gosubHandler) why(r *http.Request, err error) string {
 			return "the git host asks for credentials, and this server has none for it: there is no such repository, or it is private. Correct the URL, or have a server of your own that may read it"
 		}
 	}
-	text, _ := io.ReadAll(rp.Body)
-	return strings.TrimPrefix(strings.TrimSpace(string(text)), "not found: ")
+	return strings.TrimPrefix(strings.TrimSpace(string(rp.Data)), "not found: ")
 }
 
 // uses shows what to do with a spec.

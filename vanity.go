@@ -639,11 +639,12 @@ func (m *metaHandler) list(r *http.Request, cfg Config, modPath string) (*modsto
 	if err := m.authorize(r, modPath, ""); err != nil {
 		return nil, err
 	}
-	ctx, err := m.modules.admit(r, cfg)
+	at := m.modules.newHome(cfg)
+	ctx, err := m.modules.admit(r, at)
 	if err != nil {
 		return nil, err
 	}
-	list, err := m.modules.store.Versions(ctx, m.modules.module(cfg, modPath))
+	list, err := m.modules.store.Versions(ctx, at.module(modPath))
 	return list, m.modules.refused(err)
 }
 

@@ -258,3 +258,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkParse(b *testing.B) {
+	for name, path := range map[string]string{
+		"info": "go.acme.dev/libs/tool/@v/v1.2.3.info", "upper": "github.com/!azure/azure-sdk-for-go/@v/v1.2.3.zip",
+		"list": "go.acme.dev/libs/tool/v2/@v/list", "pseudo": "go.acme.dev/libs/tool/@v/v0.0.0-20240101000000-0123456789ab.mod",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := modproxy.Parse(path); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

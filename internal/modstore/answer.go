@@ -71,7 +71,7 @@ func (a *answer) checkForm(c *content, r io.Reader) error {
 
 // upstream runs what asks the host, once it may.
 func (s *Store) upstream(ctx context.Context, m Module, directory string, ask func(*modrepo.Module) error) error {
-	source, err := m.At(directory)
+	source, err := m.At(directory, m.Path)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,12 @@ import (
 type content struct {
 	spool spool.Spool
 	hash  hash.Hash
-	err   error  // of the first Write that failed
-	sum   string // once all is written
+	err   error // of the first Write that failed
+
+	// Once all is written, as headers have them:
+	etag   string // the sum in quotes
+	sum    string // a part of that
+	length string
 
 	file   fs.FileInfo // of the backend's file, if the bytes stay there
 	looked time.Time   // when it was found to be whole
@@ -49,8 +54,10 @@ func (c *content) Write(p []byte) (int, error) {
 
 // seal ends the making. Bytes that could not be written make the answer an error, even if its maker overlooked it.
 func (c *content) seal() error {
-	c.sum = hex.EncodeToString(c.hash.Sum(nil))
+	c.etag = `"` + hex.EncodeToString(c.hash.Sum(nil)) + `"`
+	c.sum = c.etag[1 : len(c.etag)-1]
 	c.hash = nil
+	c.length = strconv.FormatInt(c.spool.Size(), 10)
 	return c.err
 }
 
@@ -75,6 +82,12 @@ func (c *content) release() {
 	}
 }
 
+// data gives the bytes, which must not be changed, if they are in memory.
+func (c *content) data() (data []byte, ok bool) {
+	data, ok = c.spool.Bytes()
+	return data, ok && c.file == nil
+}
+
 // size is what the content takes of the memory's bound.
 func (c *content) size() int64 { return c.spool.Size() }
 
@@ -85,7 +98,7 @@ func (c *content) bytes() ([]byte, error) { return io.ReadAll(c.spool.Reader()) 
 func (c *content) open() *Content {
 	c.hold()
 	r := &reader{content: c}
-	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), sum: c.sum, close: r.Close}
+	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), etag: c.etag, close: r.Close}
 }
 
 // A Content is an answer, to be closed. An *os.File of the store is its ReadSeeker itself, which the kernel can copy
@@ -95,12 +108,18 @@ type Content struct {
 	Fixed bool // it never changes
 	Stale bool // it should have been made anew, but could not be
 
-	sum   string
+	etag  string
 	close func() error
 }
 
-// Sum is the SHA-256 hash of the bytes, in hexadecimal.
-func (c *Content) Sum() string { return c.sum }
+// ETag is the SHA-256 hash of the bytes, in quotes.
+func (c *Content) ETag() string { return c.etag }
+
+// IsEmpty reports whether there are no bytes.
+func (c *Content) IsEmpty() bool {
+	size, err := c.Seek(0, io.SeekEnd)
+	return size == 0 && err == nil
+}
 
 // Close lets go of the bytes. Reading after it fails.
 func (c *Content) Close() error { return c.close() }
@@ -200,7 +219,7 @@ const lookAgain = time.Hour
 func (c *content) reopen(r io.ReadCloser) (*Content, bool) {
 	f, ok := r.(file)
 	if ok && c.isSame(f) {
-		return &Content{ReadSeeker: f, sum: c.sum, close: f.Close}, true
+		return &Content{ReadSeeker: f, etag: c.etag, close: f.Close}, true
 	}
 	r.Close()
 	return nil, false

@@ -22,7 +22,7 @@ func TestVersionOfAbsentList(t *testing.T) {
 		for _, o := range []modstore.Options{{}, {Backing: modstore.NewBacking(newShelf())}} {
 			h := local(r)
 			c := newClient(t, h, o)
-			c.m.At = func(directory string) (*modrepo.Module, error) {
+			c.m.At = func(directory, _ string) (*modrepo.Module, error) {
 				source := &modrepo.Source{Repo: h, Directory: directory, TagPrefix: "v"}
 				return source.Module(modPath, true)
 			}
@@ -182,11 +182,11 @@ func TestKnownByInfo(t *testing.T) {
 		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
 		at := c.m.At
 		asked := 0
-		c.m.At = func(directory string) (*modrepo.Module, error) {
+		c.m.At = func(directory, path string) (*modrepo.Module, error) {
 			if asked++; asked > 1 {
 				h.fail(git.Broken)
 			}
-			return at(directory)
+			return at(directory, path)
 		}
 		c.get("/@v/v1.0.0.info")
 		c.m.At = at

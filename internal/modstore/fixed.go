@@ -18,7 +18,7 @@ func (s *Store) fixed(ctx context.Context, a *answer) (*Content, error) {
 		if err != nil {
 			return nil, err
 		}
-		content, ok := s.open(ctx, a, c)
+		content, ok := s.open(ctx, a.name, c)
 		if !ok {
 			s.memory.forget(a.name, c)
 		}
@@ -32,11 +32,11 @@ func (s *Store) fixed(ctx context.Context, a *answer) (*Content, error) {
 }
 
 // open gives a content to a caller; not if it was left in a file that is another since.
-func (s *Store) open(ctx context.Context, a *answer, c *content) (*Content, bool) {
+func (s *Store) open(ctx context.Context, name string, c *content) (*Content, bool) {
 	if c.file == nil {
 		return c.open(), true
 	}
-	return s.Backing.reopen(ctx, a.name, c)
+	return s.Backing.reopen(ctx, name, c)
 }
 
 // get gives an answer that never changes from memory, from the backing, or made now. It must be released.
@@ -162,6 +162,11 @@ func (s *Store) load(ctx context.Context, a *answer) (*content, error) {
 
 func (s *Store) remember(a *answer, c *content) {
 	e := entry{name: a.name, rank: a.rank, tie: a.tie, content: c, made: time.Now()}
+	if a.rank == pins {
+		if p, err := readPin(a, c); err == nil {
+			e.commit = p.commit()
+		}
+	}
 	if !c.kept {
 		e.retry = e.made.Add(min(backOff, s.Fresh))
 	}

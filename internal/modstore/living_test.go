@@ -394,7 +394,7 @@ func TestLateAnswer(t *testing.T) {
 		h := local(r)
 		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(shelf)})
 		deaf := make(chan struct{})
-		c.m.At = func(string) (*modrepo.Module, error) {
+		c.m.At = func(_, _ string) (*modrepo.Module, error) {
 			source := &modrepo.Source{Repo: &late{h, deaf}, TagPrefix: "v"}
 			return source.Module(modPath, false)
 		}

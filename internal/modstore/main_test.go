@@ -165,7 +165,7 @@ func (h *host) module(path string) modstore.Module {
 	return modstore.Module{
 		Path: path,
 		Host: "git.test",
-		At: func(directory string) (*modrepo.Module, error) {
+		At: func(directory, path string) (*modrepo.Module, error) {
 			source := &modrepo.Source{Repo: h, Directory: directory, TagPrefix: "v"}
 			return source.Module(path, false)
 		},
@@ -221,8 +221,8 @@ func read(t *testing.T, c *modstore.Content) string {
 	if err != nil {
 		t.Error(err)
 	}
-	if sum := sha256.Sum256(data); c.Sum() != hex.EncodeToString(sum[:]) {
-		t.Errorf("Sum is %s, the bytes' is %x", c.Sum(), sum)
+	if sum := sha256.Sum256(data); c.ETag() != `"`+hex.EncodeToString(sum[:])+`"` {
+		t.Errorf("ETag is %s, the bytes' hash is %x", c.ETag(), sum)
 	}
 	return string(data)
 }

@@ -49,7 +49,7 @@ func TestManyVersions(t *testing.T) {
 	repo := &crowded{local(r), tags, refs[0]}
 	s := newShelf()
 	c := newClient(t, local(r), modstore.Options{Backing: modstore.NewBacking(s), Fresh: time.Nanosecond})
-	c.m.At = func(directory string) (*modrepo.Module, error) {
+	c.m.At = func(directory, _ string) (*modrepo.Module, error) {
 		source := &modrepo.Source{Repo: repo, Directory: directory, TagPrefix: "v"}
 		return source.Module(modPath, false)
 	}

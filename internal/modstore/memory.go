@@ -12,7 +12,7 @@ import (
 const (
 	maxMemory = 64 << 20 // in all
 	maxEntry  = 16 << 20 // of one; what is larger is made anew each time, or left to the backend
-	perEntry  = 500      // what an entry takes besides its name and content
+	perEntry  = 540      // what an entry takes besides its name and content
 )
 
 // A rank is an entry's place in the order of eviction: the lower ones go first, so that zips never displace the infos

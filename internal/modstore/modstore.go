@@ -66,11 +66,11 @@ const (
 // A Module is one module path, and where its files come from.
 type Module struct {
 	Path       string
-	Prefix     string                                          // of its names in the store; empty, or it ends in a slash
-	Host       string                                          // whose fetches are counted together
-	Directory  string                                          // of the repository
-	At         func(directory string) (*modrepo.Module, error) // the module as it is in a directory
-	StoredOnly bool                                            // what isn't stored isn't there
+	Prefix     string                                                // of its names in the store; empty, or it ends in a slash
+	Host       string                                                // whose fetches are counted together
+	Directory  string                                                // of the repository
+	At         func(directory, path string) (*modrepo.Module, error) // the module of a path as it is in a directory
+	StoredOnly bool                                                  // what isn't stored isn't there
 }
 
 // ErrNotStored is the answer to who wants what is stored only.
@@ -100,8 +100,12 @@ func (s *Store) vanished(ctx context.Context, m Module, err error) error {
 }
 
 func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
-	if _, err := req.Name(); err != nil {
+	path, err := req.Name()
+	if err != nil {
 		return nil, &modrepo.Error{Reason: err.Error()}
+	}
+	if c, ok := s.openReady(ctx, m, req.Kind, path); ok {
+		return c, nil
 	}
 	switch {
 	case req.Kind == modproxy.List:

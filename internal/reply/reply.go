@@ -51,7 +51,9 @@ type Reply struct {
 	Location     string        // for a redirect
 	Vary         string        // header of the request that the answer depends on; empty for none
 	Policy       string        // Content-Security-Policy, unless the header has one already; empty for none
-	Body         io.ReadSeeker // read from its start; nil for none; the kernel may copy an *os.File
+	Data         []byte        // the body, which is not changed; others may have it as well
+	Length       string        // the number of bytes in Data, if somebody has written it down already
+	Body         io.ReadSeeker // in place of Data, for status 200; read from its start; the kernel may copy an *os.File
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
 }
 
@@ -64,12 +66,12 @@ func Message(status int, cacheControl, format string, args ...any) Reply {
 		}
 		return r
 	}, text)
-	return Reply{Status: status, ContentType: Text, CacheControl: cacheControl, Body: strings.NewReader(text + "\n")}
+	return Reply{Status: status, ContentType: Text, CacheControl: cacheControl, Data: []byte(text + "\n")}
 }
 
 // Bytes makes an answer of status 200.
 func Bytes(contentType, cacheControl string, data []byte) Reply {
-	return Reply{Status: http.StatusOK, ContentType: contentType, CacheControl: cacheControl, Body: bytes.NewReader(data)}
+	return Reply{Status: http.StatusOK, ContentType: contentType, CacheControl: cacheControl, Data: data}
 }
 
 // MethodNotAllowed is the answer to anything but GET and HEAD, which are all that the library knows.
@@ -101,52 +103,76 @@ func InternalServerError() Reply {
 
 const policy = "Content-Security-Policy"
 
-// Write sends rp, and closes it. A body of status 200 goes through [http.ServeContent]: HEAD, ranges and conditional requests work.
+// A header is filled with values that stand in one array, the answer's own: a handler around ours may change them.
+type header struct {
+	h      http.Header
+	values []string
+}
+
+const most = 10 // headers of an answer
+
+func (h *header) set(key, value string) {
+	if value != "" {
+		n := len(h.values)
+		h.values = append(h.values, value)
+		h.h[key] = h.values[n : n+1 : n+1] // so that to add one makes a copy
+	}
+}
+
+// Write sends rp, and closes it. A body of status 200 goes through [http.ServeContent] where it can make a difference: HEAD,
+// ranges and conditional requests work.
 func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	if rp.Close != nil {
 		defer rp.Close()
 	}
-	h := w.Header()
-	set := func(key, value string) {
-		if value != "" {
-			h.Set(key, value)
-		}
-	}
-	set("Content-Type", rp.ContentType)
-	set("Cache-Control", rp.CacheControl)
-	set("ETag", rp.ETag)
-	set("Allow", rp.Allow)
-	set("WWW-Authenticate", rp.Authenticate)
-	set("Location", rp.Location)
+	h := header{w.Header(), make([]string, 0, most)}
+	h.set("Content-Type", rp.ContentType)
+	h.set("Cache-Control", rp.CacheControl)
+	h.set("Etag", rp.ETag)
+	h.set("Allow", rp.Allow)
+	h.set("Www-Authenticate", rp.Authenticate)
+	h.set("Location", rp.Location)
 	if rp.Vary != "" {
-		h.Add("Vary", rp.Vary)
+		h.h.Add("Vary", rp.Vary)
 	}
-	if h.Get(policy) == "" {
-		set(policy, rp.Policy)
+	if rp.Policy != "" && h.h.Get(policy) == "" {
+		h.set(policy, rp.Policy)
 	}
-	set("X-Content-Type-Options", "nosniff")
+	h.set("X-Content-Type-Options", "nosniff")
 	if rp.RetryAfter > 0 {
-		set("Retry-After", strconv.FormatInt(seconds(rp.RetryAfter), 10))
+		h.set("Retry-After", strconv.FormatInt(seconds(rp.RetryAfter), 10))
 	}
-	if rp.Body == nil {
-		rp.Body = strings.NewReader("")
-	}
-	if rp.Status == http.StatusOK {
-		refused := refusals{w, Never}
-		if rp.CacheControl == Private {
-			refused.caching = Private
-		}
-		http.ServeContent(refused, r, "", time.Time{}, rp.Body)
+	if rp.Status != http.StatusOK || rp.Body == nil && isPlain(r) && len(h.h["Content-Encoding"]) == 0 {
+		rp.writeData(h, w, r)
 		return
 	}
-	if size, err := rp.Body.Seek(0, io.SeekEnd); err == nil {
-		set("Content-Length", strconv.FormatInt(size, 10))
+	if rp.Body == nil {
+		rp.Body = bytes.NewReader(rp.Data)
 	}
+	refused := refusals{w, Never}
+	if rp.CacheControl == Private {
+		refused.caching = Private
+	}
+	http.ServeContent(refused, r, "", time.Time{}, rp.Body)
+}
+
+// isPlain reports whether a request wants the whole of something that has no date, whatever that is by now.
+func isPlain(r *http.Request) bool {
+	return r.Header["Range"] == nil && r.Header["If-None-Match"] == nil && r.Header["If-Match"] == nil
+}
+
+// writeData sends what is in memory, as [http.ServeContent] does for a plain request.
+func (rp *Reply) writeData(h header, w http.ResponseWriter, r *http.Request) {
+	if rp.Length == "" {
+		rp.Length = strconv.Itoa(len(rp.Data))
+	}
+	if rp.Status == http.StatusOK {
+		h.set("Accept-Ranges", "bytes")
+	}
+	h.set("Content-Length", rp.Length)
 	w.WriteHeader(rp.Status)
 	if r.Method != http.MethodHead {
-		if _, err := rp.Body.Seek(0, io.SeekStart); err == nil {
-			io.Copy(w, rp.Body) // the client may be gone; there is nobody left to tell
-		}
+		w.Write(rp.Data) // the client may be gone; there is nobody left to tell
 	}
 }
 

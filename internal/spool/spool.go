@@ -80,6 +80,9 @@ func (s *Spool) Size() int64 { return s.size }
 // Memory is the number of bytes held in memory.
 func (s *Spool) Memory() int64 { return int64(len(s.mem)) }
 
+// Bytes gives the bytes if they are in memory. They must not be changed, and may be read after Close.
+func (s *Spool) Bytes() (data []byte, ok bool) { return s.mem, s.file == nil }
+
 // Reader reads the whole from its start, independently of other readers.
 func (s *Spool) Reader() *io.SectionReader { return io.NewSectionReader(s, 0, s.size) }
 

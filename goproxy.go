@@ -261,7 +261,7 @@ func (h *handler) answer(r *http.Request, rt *route) (reply.Reply, error) {
 		if err != nil {
 			return reply.Reply{}, &requestError{subject(rt.req), h.modules.refused(err)}
 		}
-		rp.Body, rp.Close, rp.ETag = content.ReadSeeker, content.Close, content.ETag()
+		rp.Body, rp.Close, rp.ETag, rp.Length = content.ReadSeeker, content.Close, content.ETag(), content.Length()
 		isEmpty = rt.req.Kind == modproxy.List && content.IsEmpty()
 		rp.CacheControl = h.caching(content)
 	}

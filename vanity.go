@@ -97,7 +97,7 @@
 // kept, or 404.
 //
 // All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
-// alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 128 KiB, in temporary files (see
+// alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 512 KiB, in temporary files (see
 // [os.TempDir]), which have no name where the system allows that. The infos of versions go last. Without a store, an answer
 // of more than 16 MiB is there only as long as somebody reads it. What was fetched from git hosts is kept for a minute
 // after its last use, in temporary files of up to 256 MiB.

@@ -35,9 +35,12 @@ type content struct {
 	users atomic.Int64
 }
 
+// inMemory is how many bytes of a content are held in memory: those of most zips, which are sent from there at once.
+const inMemory = 512 << 10
+
 // newContent makes a content with one user, who writes it.
 func newContent() *content {
-	c := &content{hash: sha256.New()}
+	c := &content{spool: spool.Spool{InMemory: inMemory}, hash: sha256.New()}
 	c.hold()
 	return c
 }
@@ -57,7 +60,11 @@ func (c *content) seal() error {
 	c.etag = `"` + hex.EncodeToString(c.hash.Sum(nil)) + `"`
 	c.sum = c.etag[1 : len(c.etag)-1]
 	c.hash = nil
-	c.length = strconv.FormatInt(c.spool.Size(), 10)
+	size := c.spool.Size()
+	if c.file != nil {
+		size = c.file.Size()
+	}
+	c.length = strconv.FormatInt(size, 10)
 	return c.err
 }
 
@@ -98,7 +105,7 @@ func (c *content) bytes() ([]byte, error) { return io.ReadAll(c.spool.Reader()) 
 func (c *content) open() *Content {
 	c.hold()
 	r := &reader{content: c}
-	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), etag: c.etag, close: r.Close}
+	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), etag: c.etag, length: c.length, close: r.Close}
 }
 
 // A Content is an answer, to be closed. An *os.File of the store is its ReadSeeker itself, which the kernel can copy
@@ -108,12 +115,15 @@ type Content struct {
 	Fixed bool // it never changes
 	Stale bool // it should have been made anew, but could not be
 
-	etag  string
-	close func() error
+	etag, length string
+	close        func() error
 }
 
 // ETag is the SHA-256 hash of the bytes, in quotes.
 func (c *Content) ETag() string { return c.etag }
+
+// Length is the number of bytes, as a header has it.
+func (c *Content) Length() string { return c.length }
 
 // IsEmpty reports whether there are no bytes.
 func (c *Content) IsEmpty() bool {
@@ -219,7 +229,7 @@ const lookAgain = time.Hour
 func (c *content) reopen(r io.ReadCloser) (*Content, bool) {
 	f, ok := r.(file)
 	if ok && c.isSame(f) {
-		return &Content{ReadSeeker: f, etag: c.etag, close: f.Close}, true
+		return &Content{ReadSeeker: f, etag: c.etag, length: c.length, close: f.Close}, true
 	}
 	r.Close()
 	return nil, false

@@ -52,8 +52,8 @@ type Reply struct {
 	Vary         string        // header of the request that the answer depends on; empty for none
 	Policy       string        // Content-Security-Policy, unless the header has one already; empty for none
 	Data         []byte        // the body, which is not changed; others may have it as well
-	Length       string        // the number of bytes in Data, if somebody has written it down already
 	Body         io.ReadSeeker // in place of Data, for status 200; read from its start; the kernel may copy an *os.File
+	Length       string        // the number of bytes in either, if somebody has written it down already
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
 }
 
@@ -142,8 +142,11 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	if rp.RetryAfter > 0 {
 		h.set("Retry-After", strconv.FormatInt(seconds(rp.RetryAfter), 10))
 	}
-	if rp.Status != http.StatusOK || rp.Body == nil && isPlain(r) && len(h.h["Content-Encoding"]) == 0 {
-		rp.writeData(h, w, r)
+	if rp.Body == nil && rp.Length == "" {
+		rp.Length = strconv.Itoa(len(rp.Data))
+	}
+	if rp.Status != http.StatusOK || rp.Length != "" && isPlain(r) && len(h.h["Content-Encoding"]) == 0 && rp.rewind() {
+		rp.writeWhole(h, w, r)
 		return
 	}
 	if rp.Body == nil {
@@ -161,19 +164,30 @@ func isPlain(r *http.Request) bool {
 	return r.Header["Range"] == nil && r.Header["If-None-Match"] == nil && r.Header["If-Match"] == nil
 }
 
-// writeData sends what is in memory, as [http.ServeContent] does for a plain request.
-func (rp *Reply) writeData(h header, w http.ResponseWriter, r *http.Request) {
-	if rp.Length == "" {
-		rp.Length = strconv.Itoa(len(rp.Data))
-	}
+// writeWhole does what [http.ServeContent] does for a plain request.
+func (rp *Reply) writeWhole(h header, w http.ResponseWriter, r *http.Request) {
 	if rp.Status == http.StatusOK {
 		h.set("Accept-Ranges", "bytes")
 	}
 	h.set("Content-Length", rp.Length)
 	w.WriteHeader(rp.Status)
-	if r.Method != http.MethodHead {
-		w.Write(rp.Data) // the client may be gone; there is nobody left to tell
+	if r.Method == http.MethodHead {
+		return
 	}
+	if rp.Body == nil {
+		w.Write(rp.Data) // the client may be gone; there is nobody left to tell
+		return
+	}
+	size, _ := strconv.ParseInt(rp.Length, 10, 64)
+	io.CopyN(w, rp.Body, size) // what is missing the server notices, and so the client does
+}
+
+func (rp *Reply) rewind() bool {
+	if rp.Body == nil {
+		return true
+	}
+	_, err := rp.Body.Seek(0, io.SeekStart)
+	return err == nil
 }
 
 // seconds rounds up: a client that comes back too early is turned away again.

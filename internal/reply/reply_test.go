@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,7 @@ var answers = []struct {
 	{"if-none-match", file, "GET", map[string]string{"If-None-Match": `"tag"`}, 304, unmodified, ""},
 	{"if-none-match, weak", file, "HEAD", map[string]string{"If-None-Match": `"x", W/"tag"`}, 304, unmodified, ""},
 	{"if-none-match, changed", file, "GET", map[string]string{"If-None-Match": `"other"`}, 200, whole, body},
+	{"dates", file, "GET", map[string]string{"If-Modified-Since": "Mon, 01 Jan 2035 00:00:00 GMT", "If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT", "If-Range": `"other"`}, 200, whole, body},
 	{"if-match", file, "GET", map[string]string{"If-Match": `"tag"`}, 200, whole, body},
 	{
 		"if-match, changed", file, "GET", map[string]string{"If-Match": `"other"`},
@@ -137,6 +139,9 @@ var answers = []struct {
 		416, failure("14"), "invalid range\n",
 	}, {
 		"bad seeker", func() reply.Reply { rp := file(); rp.Body = unseekable{}; return rp }, "GET", nil,
+		500, failure("18"), "seeker can't seek\n",
+	}, {
+		"bad seeker of known length", func() reply.Reply { rp := file(); rp.Body, rp.Length = unseekable{}, "10"; return rp }, "GET", nil,
 		500, failure("18"), "seeker can't seek\n",
 	},
 	{
@@ -162,19 +167,92 @@ var answers = []struct {
 	},
 }
 
+// inForm gives a body in each of the forms that it may have.
+var inForm = map[string]func(reply.Reply) reply.Reply{
+	"data": func(rp reply.Reply) reply.Reply { return rp },
+	"data of known length": func(rp reply.Reply) reply.Reply {
+		rp.Length = strconv.Itoa(len(rp.Data))
+		return rp
+	},
+	"body": func(rp reply.Reply) reply.Reply {
+		rp.Body = strings.NewReader(string(rp.Data))
+		rp.Data = nil
+		return rp
+	},
+	"body of known length": func(rp reply.Reply) reply.Reply {
+		rp.Length = strconv.Itoa(len(rp.Data))
+		rp.Body = strings.NewReader(string(rp.Data))
+		rp.Data = nil
+		return rp
+	},
+}
+
 func TestWrite(t *testing.T) {
 	for _, godebug := range []string{"", "httpservecontentkeepheaders=1"} {
 		t.Setenv("GODEBUG", godebug)
 		for _, tt := range answers {
-			t.Run(tt.name+godebug, func(t *testing.T) {
-				status, header, got := ask(t, serve(t, tt.reply), tt.method, tt.header)
-				if status != tt.status || got != tt.body {
-					t.Errorf("status %d, body %q; want %d, %q", status, got, tt.status, tt.body)
+			for form, in := range inForm {
+				if rp := tt.reply(); form != "data" && (rp.Status != http.StatusOK || rp.Body != nil) {
+					continue
 				}
-				if diff := cmp.Diff(tt.want, header); diff != "" {
-					t.Errorf("headers (-want +got):\n%s", diff)
-				}
-			})
+				t.Run(tt.name+", "+form+godebug, func(t *testing.T) {
+					status, header, got := ask(t, serve(t, func() reply.Reply { return in(tt.reply()) }), tt.method, tt.header)
+					if status != tt.status || got != tt.body {
+						t.Errorf("status %d, body %q; want %d, %q", status, got, tt.status, tt.body)
+					}
+					if diff := cmp.Diff(tt.want, header); diff != "" {
+						t.Errorf("headers (-want +got):\n%s", diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Handlers around ours may do what they like with the header of one answer, and others don't notice.
+func TestOwnHeader(t *testing.T) {
+	rp := file()
+	spoil := func(h http.Header) {
+		for key, values := range h {
+			values[0] = "spoilt"
+			h[key] = append(values, "and more")
+			h.Add("Etag", "other")
+		}
+	}
+	w := httptest.NewRecorder()
+	rp.Write(w, httptest.NewRequest("GET", "/", nil))
+	spoil(w.Header())
+	for key, values := range w.Header() {
+		if key != "Etag" && (len(values) != 2 || values[0] != "spoilt" || values[1] != "and more") {
+			t.Errorf("%s: %q: one header's values run into another's", key, values)
+		}
+	}
+	w = httptest.NewRecorder()
+	rp.Write(w, httptest.NewRequest("GET", "/", nil))
+	for key, want := range whole {
+		if got := w.Header()[key]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", key, got)
+		}
+	}
+}
+
+// What others have put into the header before stays, unless it is ours to say.
+func TestHeaderBefore(t *testing.T) {
+	for form, in := range inForm {
+		w := httptest.NewRecorder()
+		w.Header().Set("Vary", "Accept")
+		w.Header().Set("Content-Security-Policy", "sandbox")
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("Content-Encoding", "x")
+		rp := in(private())
+		rp.Policy = "default-src 'none'"
+		rp.Write(w, httptest.NewRequest("GET", "/", nil))
+		want := http.Header{
+			"Vary": {"Accept", "Authorization"}, "Content-Security-Policy": {"sandbox"}, "Content-Type": {reply.Zip}, "Content-Encoding": {"x"},
+			"Cache-Control": {reply.Private}, "Etag": {`"tag"`}, "X-Content-Type-Options": {"nosniff"}, "Accept-Ranges": {"bytes"},
+		} // no length: who encodes the body knows better
+		if diff := cmp.Diff(want, w.Header()); diff != "" || w.Body.String() != body {
+			t.Errorf("%s: body %q, headers (-want +got):\n%s", form, w.Body, diff)
 		}
 	}
 }
@@ -306,12 +384,14 @@ func TestSendFile(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
+		length string
 		header map[string]string
 		status int
 		want   []byte
 	}{
-		{"whole", nil, 200, data},
-		{"range", map[string]string{"Range": "bytes=100000-899999"}, 206, data[100000:900000]},
+		{"whole", "", nil, 200, data},
+		{"whole, of known length", strconv.Itoa(size), nil, 200, data},
+		{"range", strconv.Itoa(size), map[string]string{"Range": "bytes=100000-899999"}, 206, data[100000:900000]},
 	} {
 		var out seen
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -321,7 +401,7 @@ func TestSendFile(t *testing.T) {
 				return
 			}
 			defer f.Close()
-			reply.Reply{Status: 200, ContentType: reply.Zip, Body: f}.Write(w, r)
+			reply.Reply{Status: 200, ContentType: reply.Zip, Body: f, Length: tt.length}.Write(w, r)
 		}))
 		srv.Listener = wires{srv.Listener, &out}
 		srv.Start()
@@ -392,18 +472,20 @@ func TestClientGone(t *testing.T) {
 
 // A body that ends early must not look whole.
 func TestBodyFails(t *testing.T) {
-	srv := serve(t, func() reply.Reply {
-		rp := file()
-		rp.Body = io.NewSectionReader(failing{strings.NewReader(body)}, 0, 10)
-		return rp
-	})
-	resp, err := srv.Client().Get(srv.URL)
-	if err != nil {
-		return // refused altogether: fine
-	}
-	defer resp.Body.Close()
-	if data, err := io.ReadAll(resp.Body); err == nil {
-		t.Errorf("the client takes %q for the whole", data)
+	for _, length := range []string{"", "10"} {
+		srv := serve(t, func() reply.Reply {
+			rp := file()
+			rp.Body, rp.Length = io.NewSectionReader(failing{strings.NewReader(body)}, 0, 10), length
+			return rp
+		})
+		resp, err := srv.Client().Get(srv.URL)
+		if err != nil {
+			continue // refused altogether: fine
+		}
+		defer resp.Body.Close()
+		if data, err := io.ReadAll(resp.Body); err == nil {
+			t.Errorf("the client takes %q for the whole", data)
+		}
 	}
 }
 

@@ -4,18 +4,21 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 )
 
-// inMemory is how many bytes a spool holds before it moves to a file.
+// inMemory is how many bytes a spool holds before it moves to a file, if nobody says.
 const inMemory = 128 << 10
 
 // A Spool is written once, from one goroutine, and then read from any number of them. The zero value is empty and
 // ready. It must be closed.
 type Spool struct {
+	InMemory int // how many bytes to hold before it moves to a file; if zero, 128 KiB
+
 	mem    []byte
 	file   *os.File
 	remove bool // the file still has its name
@@ -24,7 +27,7 @@ type Spool struct {
 
 // Write appends p. An error is one of the local disk.
 func (s *Spool) Write(p []byte) (int, error) {
-	if s.file == nil && len(s.mem)+len(p) > inMemory {
+	if s.file == nil && len(s.mem)+len(p) > cmp.Or(s.InMemory, inMemory) {
 		if err := s.toFile(); err != nil {
 			return 0, err
 		}

@@ -249,26 +249,37 @@ func (h *handler) answer(r *http.Request, rt *route) (reply.Reply, error) {
 	if v := r.Header["Disable-Module-Fetch"]; len(v) > 0 {
 		m.StoredOnly, _ = strconv.ParseBool(v[0])
 	}
-	rp := reply.Reply{Status: http.StatusOK, ContentType: contentTypes[rt.req.Kind], CacheControl: h.fresh}
-	isEmpty := false
-	if held, ok := h.modules.store.Held(&m, rt.req.Kind, rt.path); ok {
-		rp.Data, rp.Length, rp.ETag, isEmpty = held.Data, held.Length, held.ETag, len(held.Data) == 0
-		if held.Fixed {
-			rp.CacheControl = reply.Immutable
-		}
-	} else {
-		content, err := h.modules.store.File(ctx, m, rt.req)
-		if err != nil {
-			return reply.Reply{}, &requestError{subject(rt.req), h.modules.refused(err)}
-		}
-		rp.Body, rp.Close, rp.ETag, rp.Length = content.ReadSeeker, content.Close, content.ETag(), content.Length()
-		isEmpty = rt.req.Kind == modproxy.List && content.IsEmpty()
-		rp.CacheControl = h.caching(content)
+	held, content, ok := h.modules.store.Ready(ctx, &m, rt.req.Kind, rt.path)
+	if !ok {
+		content, err = h.modules.store.File(ctx, m, rt.req)
 	}
-	if isEmpty && rt.req.Kind == modproxy.List && !h.modules.named {
+	if err != nil {
+		return reply.Reply{}, &requestError{subject(rt.req), h.modules.refused(err)}
+	}
+	rp := h.success(rt.req.Kind, held, content)
+	if rt.req.Kind == modproxy.List && rp.Length == "0" && !h.modules.named {
 		h.warnEmpty(ctx, home.Config, rt.req.Path)
 	}
 	return rp, nil
+}
+
+// success is the answer that has a file: a content, or if there is none, what is held.
+func (h *handler) success(kind modproxy.Kind, held modstore.Held, c *modstore.Content) reply.Reply {
+	rp := reply.Reply{Status: http.StatusOK, ContentType: contentTypes[kind], CacheControl: h.fresh}
+	isFixed := held.Fixed
+	if c == nil {
+		rp.Data, rp.ETag, rp.Length = held.Data, held.ETag, held.Length
+	} else {
+		rp.Body, rp.ETag, rp.Length, rp.Close = c.ReadSeeker, c.ETag(), c.Length(), c.Close
+		isFixed = c.Fixed
+	}
+	switch {
+	case isFixed:
+		rp.CacheControl = reply.Immutable
+	case c != nil && c.Stale:
+		rp.CacheControl = reply.Stale
+	}
+	return rp
 }
 
 // warnEmpty tells the owner that a list is empty, and why. Anybody can ask for majors that nobody made.
@@ -292,17 +303,6 @@ func (h *handler) homeOf(ctx context.Context, rt *route) (*home, error) {
 
 var contentTypes = [...]string{
 	modproxy.List: reply.Text, modproxy.Latest: reply.JSON, modproxy.Info: reply.JSON, modproxy.Mod: reply.Text, modproxy.Zip: reply.Zip,
-}
-
-// caching is how long an answer may be kept elsewhere.
-func (h *handler) caching(c *modstore.Content) string {
-	switch {
-	case c.Fixed:
-		return reply.Immutable
-	case c.Stale:
-		return reply.Stale
-	}
-	return h.fresh
 }
 
 // errNotServed is for all modules that are not there, and for those of which nobody must know that they are.

@@ -125,12 +125,6 @@ func (c *Content) ETag() string { return c.etag }
 // Length is the number of bytes, as a header has it.
 func (c *Content) Length() string { return c.length }
 
-// IsEmpty reports whether there are no bytes.
-func (c *Content) IsEmpty() bool {
-	size, err := c.Seek(0, io.SeekEnd)
-	return size == 0 && err == nil
-}
-
 // Close lets go of the bytes. Reading after it fails.
 func (c *Content) Close() error { return c.close() }
 

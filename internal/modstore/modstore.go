@@ -100,12 +100,8 @@ func (s *Store) vanished(ctx context.Context, m Module, err error) error {
 }
 
 func (s *Store) file(ctx context.Context, m Module, req modproxy.Request) (*Content, error) {
-	path, err := req.Name()
-	if err != nil {
+	if _, err := req.Name(); err != nil {
 		return nil, &modrepo.Error{Reason: err.Error()}
-	}
-	if c, ok := s.openReady(ctx, m, req.Kind, path); ok {
-		return c, nil
 	}
 	switch {
 	case req.Kind == modproxy.List:

@@ -15,34 +15,25 @@ type Held struct {
 	Fixed  bool   // it never changes
 }
 
-// Held gives what File would give, if that is in memory and nothing is to be done about it. What is asked for is said by the
-// path that [modproxy.Parse] has read, and its kind: so nothing is worked out again that has its place in memory.
-func (s *Store) Held(m *Module, kind modproxy.Kind, path string) (h Held, ok bool) {
+// Ready gives what File would give, if nothing is to be done about it: what is in memory, or else a Content, which is nil in
+// the other case. What is asked for is said by the path that [modproxy.Parse] has read, and its kind: so nothing is worked out
+// again that has its place in memory.
+func (s *Store) Ready(ctx context.Context, m *Module, kind modproxy.Kind, path string) (h Held, c *Content, ok bool) {
 	e, ok := s.ready(m, kind, path)
 	if !ok {
-		return h, false
-	}
-	c := e.content
-	defer c.release()
-	h = Held{ETag: c.etag, Length: c.length, Fixed: e.isFixed(kind)}
-	h.Data, ok = c.data()
-	return h, ok
-}
-
-// openReady is Held for what may be in a file.
-func (s *Store) openReady(ctx context.Context, m Module, kind modproxy.Kind, path string) (*Content, bool) {
-	e, ok := s.ready(&m, kind, path)
-	if !ok {
-		return nil, false
+		return h, nil, false
 	}
 	defer e.content.release()
-	c, ok := s.open(ctx, e.name, e.content)
-	if !ok {
-		s.memory.forget(e.name, e.content)
-		return nil, false
+	isFixed := e.isFixed(kind)
+	if data, ok := e.content.data(); ok {
+		return Held{data, e.content.etag, e.content.length, isFixed}, nil, true
 	}
-	c.Fixed = e.isFixed(kind)
-	return c, true
+	if c, ok = s.open(ctx, e.name, e.content); !ok {
+		s.memory.forget(e.name, e.content)
+		return h, nil, false
+	}
+	c.Fixed = isFixed
+	return h, c, true
 }
 
 // ready gives the entry of a file that can be given as it is, its content being held.

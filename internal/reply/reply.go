@@ -53,7 +53,7 @@ type Reply struct {
 	Policy       string        // Content-Security-Policy, unless the header has one already; empty for none
 	Data         []byte        // the body, which is not changed; others may have it as well
 	Body         io.ReadSeeker // in place of Data, for status 200; read from its start; the kernel may copy an *os.File
-	Length       string        // the number of bytes in either, if somebody has written it down already
+	Length       string        // the number of bytes in either, if somebody has written it down already; then Body stands at its start
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
 }
 
@@ -145,7 +145,7 @@ func (rp Reply) Write(w http.ResponseWriter, r *http.Request) {
 	if rp.Body == nil && rp.Length == "" {
 		rp.Length = strconv.Itoa(len(rp.Data))
 	}
-	if rp.Status != http.StatusOK || rp.Length != "" && isPlain(r) && len(h.h["Content-Encoding"]) == 0 && rp.rewind() {
+	if rp.Status != http.StatusOK || rp.Length != "" && isPlain(r) && len(h.h["Content-Encoding"]) == 0 {
 		rp.writeWhole(h, w, r)
 		return
 	}
@@ -180,14 +180,6 @@ func (rp *Reply) writeWhole(h header, w http.ResponseWriter, r *http.Request) {
 	}
 	size, _ := strconv.ParseInt(rp.Length, 10, 64)
 	io.CopyN(w, rp.Body, size) // what is missing the server notices, and so the client does
-}
-
-func (rp *Reply) rewind() bool {
-	if rp.Body == nil {
-		return true
-	}
-	_, err := rp.Body.Seek(0, io.SeekStart)
-	return err == nil
 }
 
 // seconds rounds up: a client that comes back too early is turned away again.

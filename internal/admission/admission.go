@@ -32,8 +32,10 @@ const most = 10_000
 type Gate struct {
 	flights flight.Group[struct{}]
 
-	mu       sync.Mutex
-	key      []byte
+	once sync.Once
+	key  []byte
+
+	mu       sync.RWMutex
 	verdicts map[string]verdict
 }
 
@@ -69,20 +71,18 @@ func (g *Gate) Admit(ctx context.Context, credentials, repo string, ask func(ctx
 }
 
 func (g *Gate) name(credentials, repo string) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.key == nil {
+	g.once.Do(func() {
 		g.key = make([]byte, 32)
 		rand.Read(g.key)
-	}
+	})
 	m := hmac.New(sha256.New, g.key)
 	io.WriteString(m, repo+"\x00"+credentials)
 	return string(m.Sum(nil))
 }
 
 func (g *Gate) known(name string) (verdict, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.mu.RLock()
+	defer g.mu.RUnlock()
 	v, ok := g.verdicts[name]
 	return v, ok
 }

@@ -338,7 +338,7 @@ func (g *gosubHandler) form(r *http.Request) (reply.Reply, error) {
 	if err != nil {
 		return reply.Reply{}, fmt.Errorf("making the form: %w", err)
 	}
-	rp := withETag(reply.Bytes(reply.HTML, reply.For(formAge), body), body)
+	rp := withETag(reply.Bytes(reply.HTML, reply.For(formAge), body))
 	if r.URL.RawQuery != "" {
 		rp = reply.Bytes(reply.HTML, reply.Never, body)
 	}

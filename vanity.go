@@ -144,6 +144,7 @@
 package vanity
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -151,10 +152,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/bits"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -165,6 +169,7 @@ import (
 	"example.com/vanity/internal/modrepo"
 	"example.com/vanity/internal/modstore"
 	"example.com/vanity/internal/pages"
+	"example.com/vanity/internal/recent"
 	"example.com/vanity/internal/reply"
 	"example.com/vanity/internal/strictjson"
 )
@@ -349,6 +354,8 @@ func Meta(site Site, opts ...Option) http.Handler {
 		m.sorted = append(m.sorted, discovery.CleanKey(key))
 	}
 	slices.Sort(m.sorted)
+	m.goGets.init(site.Paths)
+	m.caching = reply.For(m.age)
 	return m
 }
 
@@ -361,8 +368,8 @@ const (
 	pageSize           = 500             // imports, or versions
 )
 
-// A metaHandler is the handler of [Meta]. It doesn't change once made; pages are made for each request, which costs some
-// microseconds, and nothing for those that nobody asks for.
+// A metaHandler is the handler of [Meta]. What it says doesn't change once it is made. Pages for people are made for each request,
+// which costs some microseconds, and nothing for those that nobody asks for; those for the go command are kept once made.
 type metaHandler struct {
 	*options
 	config  Site
@@ -370,12 +377,20 @@ type metaHandler struct {
 	longest int      // length of the longest key in config.Paths
 	sorted  []string // clean keys of config.Paths
 	age     time.Duration
+	caching string // Cache-Control for age
 	modules *modules
+	goGets  goGets
 }
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, ok := m.find(r)
 	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if isRead && r.URL.RawQuery == goGetQuery && (m.auth == nil || r.Method == http.MethodGet) { // else it may be a probe
+		if page, ok := m.goGets.known(m.site.At(r.Host).Name(), r.URL.Path); ok {
+			m.goGet(page).Write(w, r)
+			return
+		}
+	}
+	answer, ok := m.find(r)
 	switch {
 	case !ok || !isRead && m.hasNext:
 		m.next.ServeHTTP(w, r)
@@ -401,11 +416,12 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 	if !ok {
 		return nil, false
 	}
+	if isGoGet(r) {
+		page, ok := m.goGetPage(r, d, rest, importPath)
+		return func() reply.Reply { return m.goGet(page) }, ok
+	}
 	page, found := m.page(d, rest)
 	valid := found && module.CheckImportPath(importPath) == nil
-	if isGoGet(r) {
-		return func() reply.Reply { return m.goGet(page) }, valid
-	}
 	if found {
 		switch below := importPath[len(page.Prefix):]; {
 		case strings.HasPrefix(below+"/", "/-/"):
@@ -429,9 +445,12 @@ func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool)
 	return func() reply.Reply { return m.indexPage(r, d, rest) }, len(m.below(rest)) > 0
 }
 
+// goGetQuery is what the go command asks with.
+const goGetQuery = "go-get=1"
+
 // isGoGet reports whether a request is of the go command.
 func isGoGet(r *http.Request) bool {
-	return strings.Contains(r.URL.RawQuery, "go-get") && r.URL.Query().Get("go-get") == "1"
+	return r.URL.RawQuery == goGetQuery || strings.Contains(r.URL.RawQuery, "go-get") && r.URL.Query().Get("go-get") == "1"
 }
 
 // page returns the page of the longest prefix that a path is at or below.
@@ -444,17 +463,117 @@ func (m *metaHandler) page(d discovery.Site, path string) (page discovery.Page, 
 }
 
 // goGet is what the go command gets, and who reads as it does.
-func (m *metaHandler) goGet(page discovery.Page) reply.Reply {
-	body := page.GoGet()
-	rp := withETag(reply.Bytes(reply.HTML, reply.For(m.age), body), body)
-	rp.Policy = pages.Nothing
+func (m *metaHandler) goGet(page *goGetPage) reply.Reply {
+	return reply.Reply{
+		Status: http.StatusOK, ContentType: reply.HTML, CacheControl: m.caching, Policy: pages.Nothing,
+		Data: page.data, ETag: page.etag, Length: page.length,
+	}
+}
+
+// goGetPage gives the page for the go command at an import path, whose part behind the host is rest; false if there is none.
+func (m *metaHandler) goGetPage(r *http.Request, d discovery.Site, rest, importPath string) (*goGetPage, bool) {
+	match, ok := discovery.Find(m.config.Paths, rest, m.longest)
+	if !ok || module.CheckImportPath(importPath) != nil {
+		return nil, false
+	}
+	isMain := match.Elem == "" && d.Name() == m.site.Name()
+	if isMain {
+		if page := m.goGets.own[match.Key].Load(); page != nil {
+			m.goGets.note(d.Name(), r.URL.Path, page, true)
+			return page, true
+		}
+	}
+	found, ok := pageAt(d, m.config.Paths, match)
+	if !ok {
+		return nil, false
+	}
+	data := bytes.Clone(found.GoGet()) // without room to grow
+	page := &goGetPage{data, etagOf(data), strconv.Itoa(len(data))}
+	if isMain {
+		isMain = m.goGets.keep(match.Key, page)
+	}
+	m.goGets.note(d.Name(), r.URL.Path, page, isMain)
+	return page, true
+}
+
+// A goGetPage is a page for the go command.
+type goGetPage struct {
+	data         []byte
+	etag, length string
+}
+
+// goGets are the pages for the go command that were made. Those of the site's own imports stay, as many as there is room for,
+// at the host that all imports are of; those of wildcards, and at other hosts, are as many as strangers like, and so only the
+// ones used lately are kept. Whoever asks for the same path again gets the same page without looking for its import.
+type goGets struct {
+	own    map[string]*atomic.Pointer[goGetPage] // by key in the site's paths; wildcards have none
+	size   atomic.Int64                          // of what is in them
+	paths  *recent.Cache[goGetKey, *goGetPage]   // pages of own
+	others *recent.Cache[goGetKey, *goGetPage]
+}
+
+type goGetKey struct{ host, path string } // of a URL
+
+// Bounds of the pages that are kept.
+const (
+	maxGoGets   = 96 << 20 // bytes of a site's own, in all: those of 100,000 imports
+	perGoGet    = 200      // bytes that one takes besides its content
+	maxGoGet    = 2 << 10  // bytes of one of the others
+	maxGoGetKey = 128      // bytes of a path that is remembered
+	pathBits    = 12       // of the number of such paths, or more, for a large site
+	maxPathBits = 18
+	otherBits   = 10 // of the number of the others
+)
+
+func (g *goGets) init(imports map[string]Import) {
+	g.own = make(map[string]*atomic.Pointer[goGetPage], len(imports))
+	all := make([]atomic.Pointer[goGetPage], len(imports))
+	for key := range imports {
+		g.own[key] = &all[len(g.own)]
+	}
+	g.paths = recent.New[goGetKey, *goGetPage](max(pathBits, min(bits.Len(uint(len(imports)))+1, maxPathBits)))
+	g.others = recent.New[goGetKey, *goGetPage](otherBits)
+}
+
+// known gives the page of a path that somebody asked for before.
+func (g *goGets) known(host, path string) (*goGetPage, bool) {
+	key := goGetKey{host, path}
+	if page, ok := g.paths.Get(key); ok {
+		return page, true
+	}
+	return g.others.Get(key)
+}
+
+// keep keeps the page of a key, if there is room.
+func (g *goGets) keep(key string, page *goGetPage) bool {
+	size := int64(len(page.data) + perGoGet)
+	if g.size.Add(size) > maxGoGets {
+		g.size.Add(-size)
+		return false
+	}
+	if was := g.own[key].Swap(page); was != nil { // two have made it
+		g.size.Add(-size)
+	}
+	return true
+}
+
+// note remembers a path. The string that it is a part of may be longer.
+func (g *goGets) note(host, path string, page *goGetPage, isOwn bool) {
+	switch key := (goGetKey{host, strings.Clone(path)}); {
+	case len(path) > maxGoGetKey:
+	case isOwn:
+		g.paths.Put(key, page)
+	case len(page.data) <= maxGoGet:
+		g.others.Put(key, page)
+	}
+}
+
+func withETag(rp reply.Reply) reply.Reply {
+	rp.ETag = etagOf(rp.Data)
 	return rp
 }
 
-func withETag(rp reply.Reply, body []byte) reply.Reply {
-	rp.ETag = fmt.Sprintf(`"%x"`, sha256.Sum256(body))
-	return rp
-}
+func etagOf(data []byte) string { return fmt.Sprintf(`"%x"`, sha256.Sum256(data)) }
 
 // findSource tells how to answer a request for a file or a directory of an import.
 func (m *metaHandler) findSource(page discovery.Page, below string) (answer func() reply.Reply, ok bool) {
@@ -678,7 +797,7 @@ func (m *metaHandler) render(r *http.Request, name string, p Page, fresh time.Du
 		m.log().ErrorContext(r.Context(), "vanity: a page can't be made", "path", r.URL.Path, "err", err)
 		return reply.InternalServerError()
 	}
-	rp := withETag(reply.Bytes(reply.HTML, reply.For(fresh), body), body)
+	rp := withETag(reply.Bytes(reply.HTML, reply.For(fresh), body))
 	rp.Policy = policy
 	return rp
 }

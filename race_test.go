@@ -1,0 +1,5 @@
+//go:build race
+
+package vanity_test
+
+func init() { raceEnabled = true }

@@ -322,7 +322,8 @@ func ParseSite(data []byte) (Site, error) {
 // imports whose kind of git host is known: see Import.Display. And "git clone https://PREFIX" gets the repository: what it asks
 // for first is redirected there.
 //
-// What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
+// A page for the go command is kept in memory once it is made, up to 96 MiB of them for a handler, which has room for those of
+// 100,000 imports. What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
 // list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
 // shared, and one more request to the git host learns the dates. A page waits 3 seconds for it, then goes without versions.
 // Pages have a Content-Security-Policy by which nothing runs and nothing is loaded, unless one is set by whoever calls

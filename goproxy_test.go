@@ -611,12 +611,9 @@ func zipFile(t *testing.T, content, name string) string {
 	return string(data)
 }
 
-// TestUpstreamCost counts what list, info, go.mod and zip of one version cost, from nothing, on each rung: 3,000 files
-// are in the repository, and the module is two directories deep.
-func TestUpstreamCost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes a large repository")
-	}
+// mono is a repository of 3,000 files, in which there are a module two directories deep, another one in that, which is larger,
+// and one at its root.
+func mono(t *testing.T) *gittest.Repo {
 	repo := gittest.New(t, "")
 	rnd := rand.New(rand.NewPCG(1, 2))
 	text := func(lines int) []byte {
@@ -626,49 +623,94 @@ func TestUpstreamCost(t *testing.T) {
 		}
 		return []byte(b.String())
 	}
-	for i := range 2960 {
+	for i := range 2940 {
 		repo.Write(fmt.Sprintf("apps/app%d/part%d/file%d.go", i/100, i/10%10, i), text(3))
 	}
 	for i := range 40 {
-		repo.Write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{"a", "b", "b/c", "internal/d", "e"}[i%5], i), text(60))
+		repo.Write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{"a", "b", "b/c", "internal/d", "e"}[i%5], i), text(20+15*(i%10)))
+	}
+	for i := range 20 {
+		repo.Write(fmt.Sprintf("libs/tool/e/more/file%d.go", i), text(300))
 	}
 	repo.Write("libs/tool/go.mod", []byte("module go.acme.test/Tool\n"))
+	repo.Write("libs/tool/e/more/go.mod", []byte("module go.acme.test/Tool/e/more\n"))
+	repo.Write("go.mod", []byte("module go.acme.test/mono\n"))
+	repo.Write(".gitattributes", []byte("*.sh text eol=lf\n"))
+	repo.Write("libs/tool/a/.gitattributes", []byte("*.bat text eol=crlf\n"))
 	repo.Commit("first")
 	repo.Git("tag", "tool-1.0.0")
-	for i := range 20 {
-		repo.Write(fmt.Sprintf("libs/tool/e/more%d.go", i), text(60))
+	repo.Git("tag", "v1.0.0")
+	for i := range 5 {
+		repo.Write(fmt.Sprintf("libs/tool/e/new%d.go", i), text(200))
+		repo.Write(fmt.Sprintf("apps/app%d/new.go", i), text(200))
 	}
 	repo.Commit("second")
 	repo.Git("tag", "tool-1.1.0")
+	repo.Git("tag", "v1.1.0")
 	repo.Repack()
-	own := objectBytes(t, repo, "tool-1.0.0:libs/tool")
+	return repo
+}
+
+// TestUpstreamCost counts what list, info, go.mod and zip of one version cost, from nothing, on each rung; then what those of a
+// further version do, and those of another repository of the host.
+func TestUpstreamCost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a large repository")
+	}
+	repo := mono(t)
+	own := objectBytes(t, repo, "tool-1.0.0:libs/tool", "^tool-1.0.0:libs/tool/e/more")
+	nested := objectBytes(t, repo, "tool-1.0.0:libs/tool/e/more")
 	trees := objectBytes(t, repo, "--filter=blob:none", "tool-1.0.0^{tree}")
+	root := objectBytes(t, repo, "tool-1.0.0^{tree}", "^tool-1.0.0:libs/tool")
+	whole := objectBytes(t, repo, "tool-1.0.0^{tree}")
+	// What else there is: trees on the way to a directory, a root's own files, and in each answer what frames it.
+	const way, tip = 3000, 2000
+	tool, mono := toolConfig, vanity.Config{Module: "go.acme.test/mono"}
 	for _, tt := range []struct {
 		name    string
+		cfg     vanity.Config
 		filters gittest.Filters
-		cold    int   // requests for list, info, go.mod and zip from nothing, refused ones included
-		further int   // and for info, go.mod and zip of another version
-		bytes   int64 // from nothing
-		config  string
+		cold    int    // requests from nothing, refused ones included
+		further int    // for info, go.mod and zip of a version of a repository whose tags were listed lately
+		other   int    // for all of another repository of the same host
+		mod     int64  // bytes from nothing, but for the zip
+		bytes   int64  // and with it
+		config  string // of version 0: whether any object is given out
 	}{
-		{"combine", gittest.AllFilters, 6, 4, 2 * own, ""},
-		{"blob:none", gittest.ForgeFilters, 6, 3, 2*own + trees, ""},
-		{"levels", gittest.TreeFilters, 8, 4, 2 * own, ""}, // the two better rungs are refused once
-		{"no filters", gittest.NoFilters, 3, 1, 1 << 30, ""},
-		{"version 0", gittest.AllFilters, 2, 1, 1 << 30, "false"}, // filters would do no good
-		{"version 0, any object", gittest.AllFilters, 5, 4, 2 * own, "true"},
+		{"combine", tool, gittest.AllFilters, 4, 3, 4, own, own + way, ""},
+		{"combine without limit", tool, gittest.CombineFilters, 6, 3, 5, 2 * way, own + way, ""},   // refused once
+		{"blob:none", tool, gittest.ForgeFilters, 5, 2, 4, trees + way, own + trees, ""},           // refused once
+		{"levels", tool, gittest.TreeFilters, 8, 4, 6, own + nested + way, own + nested + way, ""}, // refused twice
+		{"no filters", tool, gittest.NoFilters, 4, 1, 3, whole + way, whole + way, ""},             // refused once, and asked then
+		{"version 0", tool, gittest.AllFilters, 3, 1, 2, whole + way, whole + way, "false"},        // filters would do no good
+		{"version 0, any object", tool, gittest.AllFilters, 5, 3, 4, own, own + way, "true"},
+		{"root, combine", mono, gittest.AllFilters, 4, 3, 4, tip, root + trees, ""},
+		{"root, combine without limit", mono, gittest.CombineFilters, 5, 2, 4, trees + way, root + trees, ""},
+		{"root, blob:none", mono, gittest.ForgeFilters, 5, 2, 4, trees + way, root + trees, ""},
+		{"root, levels", mono, gittest.TreeFilters, 4, 1, 2, whole + way, whole + way, ""},
+		{"root, no filters", mono, gittest.NoFilters, 4, 1, 3, whole + way, whole + way, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"acme/mono": repo})
+			server := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"acme/mono": repo, "acme/more": repo})
 			if tt.config != "" {
 				repo.Git("config", "uploadpack.allowAnySHA1InWant", tt.config)
 				server.Wrap(gittest.Version(0))
 			}
-			base := serve(t, vanity.Goproxy("", at(toolConfig, server.URL+"/acme/mono"))) + "/go.acme.test/!tool/@v/"
-			ask := func(files ...string) (requests int, bytes int64) {
+			resolve := func(_ context.Context, modPath string) (vanity.Config, error) {
+				if modPath == tt.cfg.Module {
+					return at(tt.cfg, server.URL+"/acme/mono"), nil
+				}
+				return vanity.Config{URL: server.URL + "/acme/more", Module: modPath, Directory: tt.cfg.Directory, Tags: tt.cfg.Tags}, nil
+			}
+			base := serve(t, vanity.GoproxyFunc("", resolve, vanity.WithLogger(slog.New(slog.DiscardHandler))))
+			ask := func(modPath string, files ...string) (requests int, bytes int64) {
+				escaped, err := module.EscapePath(modPath)
+				if err != nil {
+					t.Fatal(err)
+				}
 				server.Reset()
 				for _, file := range files {
-					if status, _, body := get(t, base+file); status != 200 {
+					if status, _, body := get(t, base+"/"+escaped+"/@v/"+file); status != 200 {
 						t.Fatalf("%s: status %d, %s", file, status, body)
 					}
 				}
@@ -677,13 +719,18 @@ func TestUpstreamCost(t *testing.T) {
 				}
 				return len(server.Requests()), server.Bytes()
 			}
-			n, bytes := ask("list", "v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip")
-			t.Logf("%d requests, %d bytes; the module's own are %d, all trees %d", n, bytes, own, trees)
-			if n > tt.cold || bytes > tt.bytes {
-				t.Errorf("from nothing: %d requests, %d bytes; want at most %d, %d", n, bytes, tt.cold, tt.bytes)
+			n, mod := ask(tt.cfg.Module, "list", "v1.0.0.info", "v1.0.0.mod")
+			zip, bytes := ask(tt.cfg.Module, "v1.0.0.zip")
+			n, bytes = n+zip, bytes+mod
+			t.Logf("%d requests, %d bytes before the zip, %d with it; the module's own are %d, all trees %d", n, mod, bytes, own, trees)
+			if n != tt.cold || mod > tt.mod || bytes > tt.bytes {
+				t.Errorf("from nothing: %d requests, %d bytes before the zip, %d with it; want %d requests, %d and %d bytes at most", n, mod, bytes, tt.cold, tt.mod, tt.bytes)
 			}
-			if n, _ := ask("v1.1.0.info", "v1.1.0.mod", "v1.1.0.zip"); n > tt.further {
-				t.Errorf("a further version: %d requests, want at most %d", n, tt.further)
+			if n, _ := ask(tt.cfg.Module, "v1.1.0.info", "v1.1.0.mod", "v1.1.0.zip"); n != tt.further {
+				t.Errorf("a further version: %d requests, want %d", n, tt.further)
+			}
+			if n, _ := ask("go.acme.test/another", "list", "v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip"); n != tt.other {
+				t.Errorf("another repository: %d requests, want %d", n, tt.other)
 			}
 		})
 	}
@@ -802,6 +849,7 @@ func TestClientLeaves(t *testing.T) {
 	begun, ended := make(chan bool, 1), make(chan bool, 1)
 	server.Wrap(func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // before that is read, net/http does not notice that a client goes
 			begun <- true
 			<-r.Context().Done()
 			ended <- true

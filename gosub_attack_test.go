@@ -186,10 +186,14 @@ func TestAttackFields(t *testing.T) {
 			}
 			for _, r := range server.Requests() {
 				reached++
-				if r.Host != "git.acme.test" || !strings.HasPrefix(r.Path, "/acme/") || path.Clean(r.Path) != r.Path || !strings.HasSuffix(r.Path, "/info/refs") {
+				file, query := "/info/refs", "service=git-upload-pack"
+				if r.Command() == "ls-refs" {
+					file, query = "/git-upload-pack", ""
+				}
+				if r.Host != "git.acme.test" || !strings.HasPrefix(r.Path, "/acme/") || path.Clean(r.Path) != r.Path || !strings.HasSuffix(r.Path, file) {
 					t.Errorf("%q: a request to %s%s", spec, r.Host, r.Path)
 				}
-				if got := r.Query.Encode(); got != "service=git-upload-pack" {
+				if got := r.Query.Encode(); got != query {
 					t.Errorf("%q: a request with the query %q", spec, got)
 				}
 			}

@@ -515,7 +515,9 @@ func TestUpstreamGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			repo := gittest.New(t, acme)
-			repo.Run("commit four\ngit switch -q -c side\nprint libs/tool/side.go \"package tool\"\ncommit side\ntag tool-1.4.0-pre\ngit switch -q main")
+			repo.Run("commit four\ngit switch -q -c side")
+			repo.Write("libs/tool/side", make([]byte, 20_000)) // too large to come along with the info
+			repo.Run("commit side\ntag tool-1.4.0-pre\ngit switch -q main")
 			server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
 			store := vanity.DirStore(t.TempDir())
 			handler := func() http.Handler {

@@ -129,7 +129,7 @@
 //
 // Repositories are read by git's own protocol, of any version, over HTTP without the git program, from any host. What a
 // host allows of partial fetches is found out and used, so that all files of one version of a module in a subdirectory
-// cost some six requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
+// cost four requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
 // repository's directories besides; where it allows none, the whole commit, as most hosts do that know nothing of
 // version 2. A repository that was renamed is found by the host's redirects, but never from https to http. Credentials
 // are sent if the owner says so, by [WithCredentials] or [WithCallersRights], over https alone. A repository on the same

@@ -123,17 +123,17 @@ func TestCredentials(t *testing.T) {
 	}
 
 	use(c.Open(forge + "/o/public"))
-	checkTrace(t, "public", server, "git/o/public info/refs nobody 200", "git/o/public ls-refs nobody 200", "git/o/public fetch nobody 200")
+	checkTrace(t, "public", server, "git/o/public ls-refs nobody 200", "git/o/public fetch nobody 200")
 	if len(keys.asked) > 0 || len(private) > 0 {
 		t.Errorf("public: asked for %q, private: %q", keys.asked, private)
 	}
 
 	r := c.Open(forge + "/o/private")
 	use(r)
-	checkTrace(t, "private", server, "git/o/private info/refs nobody 401", "git/o/private info/refs ann 200", "git/o/private ls-refs ann 200", "git/o/private fetch ann 200")
+	checkTrace(t, "private", server, "git/o/private ls-refs nobody 401", "git/o/private ls-refs ann 200", "git/o/private fetch ann 200")
 	use(r)
 	checkTrace(t, "private again", server, "git/o/private ls-refs ann 200")
-	if want := []string{forge + "/o/private"}; !slices.Equal(private, want) || !slices.Equal(slices.Compact(slices.Clone(keys.asked)), want) || len(keys.asked) != 4 {
+	if want := []string{forge + "/o/private"}; !slices.Equal(private, want) || !slices.Equal(slices.Compact(slices.Clone(keys.asked)), want) || len(keys.asked) != 3 {
 		t.Errorf("asked for %q, private: %q", keys.asked, private)
 	}
 
@@ -172,15 +172,15 @@ func TestCredentialsDenied(t *testing.T) {
 		kind                 git.Kind
 		want                 []string // users and statuses
 	}{
-		{"right", "ann", "secret", nil, none, []string{"nobody 401", "ann 200", "ann 200"}},
-		{"none", "", "", nil, git.Denied, []string{"nobody 401"}},
+		{"right", "ann", "secret", nil, none, []string{"nobody 401", "ann 200"}},
+		{"none", "", "", nil, git.Denied, []string{"nobody 401", "nobody 401"}},
 		{"wrong", "ann", "old", nil, git.Refused, []string{"nobody 401", "ann 401"}},
 		{"no right", "bob", "word", nil, git.Refused, []string{"nobody 401", "bob 403"}},
 		{"a token alone", "", "token", nil, git.Refused, []string{"nobody 401", basic("", "token") + " 401"}},
 		{"limited", "ann", "secret", authorizedOnly(limited), git.Limited, []string{"nobody 401", "ann 403"}},
-		{"absent", "ann", "secret", authorizedOnly(gittest.Status(404, nil)), git.NoRepository, []string{"nobody 401", "ann 404", "ann 404"}},
-		{"broken", "ann", "secret", authorizedOnly(gittest.Status(500, nil)), git.Broken, []string{"nobody 401", "ann 500"}},
-		{"forbidden to all", "ann", "secret", gittest.Status(403, nil), git.Denied, []string{"nobody 403"}},
+		{"absent", "ann", "secret", authorizedOnly(gittest.Status(404, nil)), git.NoRepository, []string{"nobody 401", "ann 404", "ann 404", "ann 404"}},
+		{"broken", "ann", "secret", authorizedOnly(gittest.Status(500, nil)), git.Broken, []string{"nobody 401", "ann 500", "ann 500"}},
+		{"forbidden to all", "ann", "secret", gittest.Status(403, nil), git.Denied, []string{"nobody 403", "nobody 403"}},
 	} {
 		server.Wrap(nil)
 		if tt.wrap != nil {
@@ -211,7 +211,7 @@ func TestCredentialsDenied(t *testing.T) {
 		if err == nil || errors.As(err, &e) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "credentials for "+forge+"/o/r: ") {
 			t.Errorf("%v: %#v", failure, err)
 		}
-		checkTrace(t, "failure", server, "git/o/r info/refs nobody 401")
+		checkTrace(t, "failure", server, "git/o/r ls-refs nobody 401")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &git.Client{HTTP: server.Client(), Credentials: func(context.Context, *url.URL) (string, string, error) {
@@ -252,7 +252,7 @@ func TestCredentialsRotated(t *testing.T) {
 		checkKind(t, when, refs(t.Context(), r), kind)
 		checkTrace(t, when, server, want...)
 	}
-	ask("at first", none, "git/o/r info/refs nobody 401", "git/o/r info/refs ann 200", "git/o/r ls-refs ann 200")
+	ask("at first", none, "git/o/r ls-refs nobody 401", "git/o/r ls-refs ann 200")
 	server.Allow("ann", "two")
 	keys.set("git.example.test", "ann", "two")
 	ask("rotated", none, "git/o/r ls-refs ann 200")
@@ -274,11 +274,11 @@ func TestCredentialsRotated(t *testing.T) {
 	r = c.Open(forge + "/o/r")
 	server.Allow("ann", "three", "o/r")
 	server.Wrap(authorizedOnly(gittest.Status(503, nil)))
-	ask("not now", git.Unavailable, "git/o/r info/refs nobody 401", "git/o/r info/refs ann 503")
+	ask("not now", git.Unavailable, "git/o/r ls-refs nobody 401", "git/o/r ls-refs ann 503")
 	server.Wrap(nil)
 	checkKind(t, "a caller", refs(as(t, "ann", "three"), r), none)
 	checkKind(t, "userinfo", refs(t.Context(), c.Open("https://ann:three@git.example.test/o/r")), none)
-	checkTrace(t, "other ways", server, "git/o/r info/refs ann 200", "git/o/r ls-refs ann 200", "git/o/r info/refs ann 200", "git/o/r ls-refs ann 200")
+	checkTrace(t, "other ways", server, "git/o/r info/refs ann 200", "git/o/r ls-refs ann 200", "git/o/r ls-refs ann 200")
 	keys.set("git.example.test", "", "")
 	server.Put("o/r", repo)
 	ask("public at last", none, "git/o/r ls-refs nobody 200")
@@ -419,8 +419,8 @@ func TestCredentialsElsewhere(t *testing.T) {
 	keys.set("new.example.test", "bob", "word")
 	c := &git.Client{HTTP: server.Client(), Credentials: keys.credentials}
 	for path, want := range map[string][]string{
-		"/old":  {"git/old/r info/refs nobody 302", "new/o/r info/refs nobody 401"},
-		"/back": {"git/back/r info/refs nobody 302", "new/back/r info/refs nobody 302", "git/o/r info/refs nobody 401"},
+		"/old":  {"git/old/r ls-refs nobody 302", "git/old/r info/refs nobody 302", "new/o/r info/refs nobody 401"},
+		"/back": {"git/back/r ls-refs nobody 302", "git/back/r info/refs nobody 302", "new/back/r info/refs nobody 302", "git/o/r info/refs nobody 401"},
 	} {
 		checkKind(t, path, refs(t.Context(), c.Open(forge+path+"/r")), git.Denied)
 		checkTrace(t, path, server, want...)
@@ -441,7 +441,7 @@ func TestCredentialsElsewhere(t *testing.T) {
 		})
 	})
 	checkKind(t, "no repository", refs(t.Context(), c.Open(forge+"/login/r")), git.Denied)
-	if checkTrace(t, "no repository", server, "git/login/r info/refs nobody 302", "git/sign-in  nobody 401"); len(keys.asked) > 0 {
+	if checkTrace(t, "no repository", server, "git/login/r ls-refs nobody 302", "git/login/r info/refs nobody 302", "git/sign-in  nobody 401"); len(keys.asked) > 0 {
 		t.Errorf("asked for %q", keys.asked)
 	}
 }

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,17 +34,13 @@ type Client struct {
 	Private func(repo string)
 
 	packs packCache
-
-	mu    sync.Mutex
-	rungs map[string]rungMemo
+	hosts hosts
 }
 
 // How long is remembered what spares trips.
 const (
-	wireAge  = 10 * time.Minute
-	rungAge  = time.Hour
-	maxRungs = 1000
-	maxTags  = 10_000
+	wayAge  = 10 * time.Minute
+	maxTags = 10_000
 )
 
 // Open names a repository: an http or https URL, with or without the ".git" by which its host may know it, or an
@@ -65,40 +62,6 @@ func (c *Client) Open(name string) *Repo {
 	return r
 }
 
-// A rungMemo is the best way of fetching that a host has not refused.
-type rungMemo struct {
-	rung  rung
-	until time.Time // a host may learn
-}
-
-func (c *Client) rung(host string) rung {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	memo := c.rungs[host]
-	if time.Now().After(memo.until) {
-		return rungCombine
-	}
-	return memo.rung
-}
-
-// refused notes that a host does not allow what a rung needs.
-func (c *Client) refused(host string, at rung) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	memo := c.rungs[host]
-	if now.After(memo.until) {
-		memo = rungMemo{}
-	}
-	if memo.rung != at {
-		return // refused on a way that began elsewhere
-	}
-	if c.rungs == nil || len(c.rungs) >= maxRungs {
-		c.rungs = make(map[string]rungMemo)
-	}
-	c.rungs[host] = rungMemo{rung: at + 1, until: now.Add(rungAge)}
-}
-
 // A Repo is one repository. It is safe for concurrent use.
 type Repo struct {
 	client    *Client
@@ -107,10 +70,20 @@ type Repo struct {
 	transport transport
 	limits    Limits
 
-	mu     sync.Mutex
-	wire   wire // nil if not known
-	wireAt time.Time
-	tags   map[Hash]Hash // annotated tags by what they come to, of an advertisement
+	mu    sync.Mutex
+	way   *way          // nil if not known
+	doubt bool          // something went wrong: nothing is assumed until the server was asked
+	tags  map[Hash]Hash // annotated tags by what they come to, of an advertisement
+
+	manyTrees time.Time // when blob:none brought more than Limits.Trees
+}
+
+// A way is how a server is spoken with, and since when.
+type way struct {
+	wire
+	at      time.Time
+	assumed bool // it was not asked, and no answer has shown yet that it can do all that; see Repo.mu
+	listed  bool // but it has listed refs
 }
 
 // Name is the repository as it was given to Open.
@@ -120,29 +93,71 @@ func (r *Repo) Name() string { return r.name }
 // none. Every other error than the caller's leaving and those of this machine, its memory's bounds among them (package
 // budget), is an *Error.
 func (r *Repo) Refs(ctx context.Context, prefixes ...string) (refs []Ref, err error) {
+	first := r.spoken()
 	err = r.following(ctx, func() error {
 		refs, err = r.refs(ctx, prefixes)
 		return err
 	})
+	if err == nil && first != nil {
+		r.noteShy(first)
+	}
 	return refs, err
 }
 
-// following does what may go by an advertisement of some minutes ago. The repository may have moved since, or have been
-// somewhere else for another caller, which only a new one says.
+// following does what may go by what was assumed of the server, or by an advertisement of some minutes ago. The server may be
+// another, the repository may have moved since, or have been somewhere else for another caller, which only a new
+// advertisement says.
 func (r *Repo) following(ctx context.Context, do func() error) error {
-	known := r.spoken() != nil
+	w := r.spoken()
 	err := do()
-	var e *Error
-	if !known || !errors.As(err, &e) {
+	if w == nil || !r.misled(ctx, w, err) {
 		return err
 	}
-	_, isCaller := callerOf(ctx)
-	denied := isCaller && (e.Kind == Denied || e.Kind == Forbidden)
-	if e.Kind != NoRepository && !errors.Is(err, errMoved) && !denied {
-		return err
+	r.mu.Lock()
+	if r.way == w {
+		r.way, r.doubt = nil, true
 	}
-	r.forget()
+	r.mu.Unlock()
 	return do()
+}
+
+// isAssumed reports whether a server was not asked whether a way is its own; listed, whether it has listed refs that way.
+func (r *Repo) isAssumed(w *way) (assumed, listed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return w.assumed, w.listed
+}
+
+// noteShy notes of a host that its servers must be asked first, if refs were listed, but not by the way that was assumed, and
+// that is not the repository's own affair: another one would meet the same.
+func (r *Repo) noteShy(first *way) {
+	r.mu.Lock()
+	shy := first.assumed && !first.listed && r.way != nil && r.way != first && r.way.format() == formatSHA1
+	r.mu.Unlock()
+	if shy {
+		r.noteUnlikely()
+	}
+}
+
+// misled reports whether a failure may be one of going that way.
+func (r *Repo) misled(ctx context.Context, w *way, err error) bool {
+	assumed, listed := r.isAssumed(w)
+	if errors.Is(err, errFilterRefused) {
+		return assumed && strings.Contains(err.Error(), "unexpected") // by one who knows no filter, not by one who allows few
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch _, isCaller := callerOf(ctx); e.Kind {
+	case NoRepository:
+		return true
+	case Denied, Forbidden:
+		return assumed && !listed || isCaller
+	case Broken:
+		return assumed || errors.Is(err, errMoved)
+	}
+	return false
 }
 
 func (r *Repo) refs(ctx context.Context, prefixes []string) ([]Ref, error) {
@@ -171,21 +186,39 @@ func (r *Repo) refs(ctx context.Context, prefixes []string) ([]Ref, error) {
 	if err := l.read(body); err != nil {
 		return nil, r.fail(err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.listed = true
 	return l.refs, nil
 }
 
-// spoken is the way to speak with the server that was found lately, or nil.
-func (r *Repo) spoken() wire {
+// spoken is the way to speak with the server that was found lately, or the one to try: what most servers speak. It is nil if
+// the server must be asked.
+func (r *Repo) spoken() *way {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.wireAt) >= wireAge {
+	if r.way != nil && time.Since(r.way.at) < wayAge {
+		return r.way
+	}
+	old := r.way
+	r.way = nil
+	if suffix, own := r.transport.moved(); suffix != "" || !own || r.doubt {
 		return nil
 	}
-	return r.wire
+	if r.client.hosts.mustAsk(r.host) {
+		return nil
+	}
+	caps := likely
+	if old != nil && old.format() != formatSHA1 {
+		caps = maps.Clone(likely)
+		caps["object-format"] = old.format().name
+	}
+	r.way = &way{wire: caps, at: time.Now(), assumed: true}
+	return r.way
 }
 
-// speak gives the way to speak with the server, which it is asked for if that was not lately.
-func (r *Repo) speak(ctx context.Context) (wire, error) {
+// speak gives the way to speak with the server, which it is asked for if it must be.
+func (r *Repo) speak(ctx context.Context) (*way, error) {
 	if w := r.spoken(); w != nil {
 		return w, nil
 	}
@@ -193,7 +226,7 @@ func (r *Repo) speak(ctx context.Context) (wire, error) {
 }
 
 // advertise asks how to speak with the server, which may list its refs with the answer.
-func (r *Repo) advertise(ctx context.Context, l *listing) (wire, error) {
+func (r *Repo) advertise(ctx context.Context, l *listing) (*way, error) {
 	body, err := r.transport.advertise(ctx)
 	if err != nil {
 		return nil, r.fail(err)
@@ -203,8 +236,7 @@ func (r *Repo) advertise(ctx context.Context, l *listing) (wire, error) {
 	if err != nil {
 		return nil, r.fail(err)
 	}
-	r.learn(w)
-	return w, nil
+	return r.learn(w), nil
 }
 
 // Admit asks the host whether who asks may read the repository: by the authorization of ctx, or by none; see
@@ -232,14 +264,48 @@ func (r *Repo) Admit(ctx context.Context) error {
 	}
 	if w != nil {
 		r.learn(w)
+	} else {
+		r.noteUnlikely()
 	}
 	return nil
 }
 
-func (r *Repo) learn(w wire) {
+// learn notes what the server has said that it can do.
+func (r *Repo) learn(w wire) *way {
+	if w.version() != newestVersion || !w.filters() || !w.deepens() {
+		r.noteUnlikely()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.wire, r.wireAt = w, time.Now()
+	r.way, r.doubt = &way{wire: w, at: time.Now()}, false
+	return r.way
+}
+
+// noteUnlikely notes of the host that it is not to be met as most are, if that is where the repository is.
+func (r *Repo) noteUnlikely() {
+	if _, own := r.transport.moved(); own {
+		r.client.hosts.ask(r.host)
+	}
+}
+
+// proven notes that a server has understood a fetch with a filter, which is the most that is assumed of any.
+func (r *Repo) proven(w *way) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.assumed = false
+}
+
+func (r *Repo) noteManyTrees() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.manyTrees = time.Now()
+}
+
+// hasManyTrees reports whether all trees of a commit were lately more than are worth having.
+func (r *Repo) hasManyTrees() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.manyTrees) < hostAge
 }
 
 // noteTags keeps the annotated tags of a listing for advertised, if it has any.
@@ -275,16 +341,16 @@ func (r *Repo) advertised(wants []Hash) (tags []Hash, ok bool) {
 	return tags, ok
 }
 
-// fail names the repository in an error, and asks anew next time what the server can do: it may have moved.
+// fail names the repository in an error. If it is the host's, the server is asked anew next time what it can do: the
+// repository may have moved.
 func (r *Repo) fail(err error) error {
-	r.forget()
+	var e *Error
+	if errors.As(err, &e) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.way, r.doubt = nil, true
+	}
 	return named(r.name, err)
-}
-
-func (r *Repo) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.wire = nil
 }
 
 // fetch brings a pack with all that is wanted, and keeps it for the snapshots to come.
@@ -301,14 +367,17 @@ func (r *Repo) fetchPack(ctx context.Context, req fetchRequest) (*heldPack, erro
 	if err != nil {
 		return nil, err
 	}
-	if req.bare && (!w.filters() || !w.deepens() || r.client.rung(r.host) == rungWhole) {
+	if req.bare && (!w.filters() || !w.deepens() || r.client.hosts.rung(r.host) == rungWhole) {
 		return nil, ErrCostly
 	}
-	if !w.filters() {
+	if !w.filters() || req.partial && !w.anyObject() {
 		req.filter, req.most = "", 0
 	}
 	for _, want := range req.wants {
 		if int(want.n) != w.format().size {
+			if assumed, _ := r.isAssumed(w); assumed {
+				return nil, failf(Broken, "the host's objects are taken to have names of %d bytes, not %d", w.format().size, want.n)
+			}
 			return nil, failf(Missing, "the repository names objects by %s, which %q is not", w.format().name, want)
 		}
 	}
@@ -325,14 +394,39 @@ func (r *Repo) fetchPack(ctx context.Context, req fetchRequest) (*heldPack, erro
 	return r.client.packs.add(r.name, req.key, pack), nil
 }
 
-func (r *Repo) fetchFrom(ctx context.Context, w wire, req fetchRequest) (*Pack, error) {
+func (r *Repo) fetchFrom(ctx context.Context, w *way, req fetchRequest) (*Pack, error) {
 	if tag, ok := r.advertised(req.wants); ok {
 		byTag := req
 		byTag.wants = tag
-		pack, err := fetch(ctx, r.transport, w, byTag, r.limits)
+		pack, err := r.receive(ctx, w, byTag)
 		if !errors.Is(err, errWantRefused) { // the tag may have moved since
 			return pack, err
 		}
 	}
-	return fetch(ctx, r.transport, w, req, r.limits)
+	return r.receive(ctx, w, req)
+}
+
+// receive brings a pack, spooled and checked.
+func (r *Repo) receive(ctx context.Context, w *way, req fetchRequest) (*Pack, error) {
+	body, err := r.transport.command(ctx, w.version(), w.fetch(req))
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	stream, err := w.pack(newPktReader(body))
+	if err != nil {
+		return nil, req.explain(err)
+	}
+	if req.filter != "" {
+		r.proven(w)
+	}
+	limits := r.limits
+	if req.most > 0 {
+		limits.Objects = min(limits.Objects, req.most)
+	}
+	pack, err := readPack(ctx, stream, w.format(), limits, req.whole)
+	if err != nil {
+		return nil, req.explain(err)
+	}
+	return pack, nil
 }

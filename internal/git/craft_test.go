@@ -179,7 +179,9 @@ func (f fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(string(body), "command=ls-refs") {
 		answer = f.refs
 	}
-	answer(w, r, string(body))
+	if answer != nil { // else it ends its answer at once, as git does when it understands nothing
+		answer(w, r, string(body))
+	}
 }
 
 // serve runs a handler, and opens a repository of it.

@@ -131,3 +131,10 @@ func (r *Repo) FetchSince(ctx context.Context, since time.Time, wants ...Hash) (
 	defer r.client.packs.release([]*heldPack{held})
 	return held.Hashes(), nil
 }
+
+// MaxHosts is how many hosts a client knows at most.
+const MaxHosts = maxHosts
+
+// NoteHost notes something of a host, and Hosts is of how many something is.
+func (c *Client) NoteHost(host string) { c.hosts.ask(host) }
+func (c *Client) Hosts() int           { return len(c.hosts.notes) }

@@ -1,7 +1,6 @@
 package git
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,8 @@ type fetchRequest struct {
 	key    string // names the history that this is, for who asks again; empty if it is none
 	thin   bool   // commits alone are wanted: of other objects a filter may keep away even what is named
 	bare   bool   // if the host can't filter, or not deepen, it is not to be asked at all
+
+	partial bool // what a filter keeps away will be wanted by itself: no filter where the host does not give that out
 
 	whole func(Hash) bool // which blobs are for a zip; see readPack
 
@@ -42,27 +43,6 @@ var errNoPack = fmt.Errorf("no pack: %w", io.EOF)
 
 // errTooMany says that a pack holds more objects than the fetch wanted to pay for.
 var errTooMany = errors.New("too many objects")
-
-// fetch brings a pack, spooled and checked.
-func fetch(ctx context.Context, t transport, w wire, req fetchRequest, limits Limits) (*Pack, error) {
-	body, err := t.command(ctx, w.version(), w.fetch(req))
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	if req.most > 0 {
-		limits.Objects = min(limits.Objects, req.most)
-	}
-	r, err := w.pack(newPktReader(body))
-	if err != nil {
-		return nil, req.explain(err)
-	}
-	pack, err := readPack(ctx, r, w.format(), limits, req.whole)
-	if err != nil {
-		return nil, req.explain(err)
-	}
-	return pack, nil
-}
 
 // explain tells a refused filter, a refused object and an empty history from other failures; they have no code, only
 // words (upload-pack.c, shallow.c and list-objects-filter-options.c of git, WantNotValidException of JGit).

@@ -183,7 +183,7 @@ func (p *Pack) commit(h Hash) (*Commit, error) {
 // fetchThin brings commits with as little else as the host allows: their trees and blobs are of no use.
 func (r *Repo) fetchThin(ctx context.Context, req fetchRequest) (*heldPack, error) {
 	filters := []string{"tree:0", "blob:none", ""}
-	if r.client.rung(r.host) == rungWhole {
+	if r.client.hosts.rung(r.host) == rungWhole {
 		filters = filters[2:] // the others were refused before
 	}
 	for {

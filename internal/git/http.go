@@ -3,6 +3,7 @@ package git
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -82,6 +83,17 @@ func (t *httpTransport) currentBase() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.base
+}
+
+func (t *httpTransport) moved() (suffix string, own bool) {
+	const dotGit = ".git"
+	switch base := t.currentBase(); base {
+	case t.url:
+		return "", true
+	case t.url + dotGit, strings.TrimSuffix(t.url, dotGit):
+		return dotGit, true
+	}
+	return "", false
 }
 
 func (t *httpTransport) advertise(ctx context.Context) (io.ReadCloser, error) {
@@ -167,9 +179,11 @@ func (t *httpTransport) do(ctx context.Context, version int, base, suffix string
 // send makes one request.
 func (t *httpTransport) send(ctx context.Context, version int, rawURL, authorization string, request []byte) (*http.Response, error) {
 	g := newStallGuard(ctx, t.stall)
-	method, body := http.MethodGet, io.Reader(nil)
+	method, body, encoding := http.MethodGet, io.Reader(nil), ""
 	if request != nil {
-		method, body = http.MethodPost, bytes.NewReader(request)
+		method = http.MethodPost
+		request, encoding = compress(request)
+		body = bytes.NewReader(request)
 	}
 	req, err := http.NewRequestWithContext(g.ctx, method, rawURL, body)
 	if err != nil {
@@ -187,6 +201,9 @@ func (t *httpTransport) send(ctx context.Context, version int, rawURL, authoriza
 		req.Header["Idempotency-Key"] = nil // not sent: it lets net/http repeat what met a connection being closed
 		req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
 		req.Header.Set("Accept", "application/x-git-upload-pack-result")
+		if encoding != "" {
+			req.Header.Set("Content-Encoding", encoding)
+		}
 	}
 	client := t.client
 	if _, ok := callerOf(ctx); ok {
@@ -205,6 +222,22 @@ func (t *httpTransport) send(ctx context.Context, version int, rawURL, authoriza
 	g.answered(resp.Body)
 	resp.Body = g
 	return resp, nil
+}
+
+// compress makes a large request smaller, as git does: of an object's name about half is left.
+func compress(request []byte) (body []byte, encoding string) {
+	const enough = 1024
+	if len(request) <= enough {
+		return request, ""
+	}
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return request, ""
+	}
+	z.Write(request) // into memory nothing fails
+	z.Close()
+	return b.Bytes(), "gzip"
 }
 
 // checkResponse sorts answers that are no git server's.

@@ -31,6 +31,8 @@ func (t *localTransport) command(ctx context.Context, version int, request []byt
 	return t.run(ctx, version, request)
 }
 
+func (t *localTransport) moved() (suffix string, own bool) { return "", true }
+
 // run starts git. Filters are switched on for this process alone: they are off by default, and the repository's own
 // owner asks.
 func (t *localTransport) run(ctx context.Context, version int, request []byte, args ...string) (io.ReadCloser, error) {

@@ -172,7 +172,7 @@ func TestHostile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := fake{tt.advertisement, tt.refs, tt.fetch}
-			if f.refs == nil {
+			if f.refs == nil && f.advertisement == "" {
 				f.refs = say("0000")
 			}
 			if f.fetch == nil {

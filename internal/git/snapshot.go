@@ -20,18 +20,28 @@ import (
 type rung int
 
 const (
-	rungCombine  rung = iota // commit and trees on the way by combine:blob:none+tree:N, trees below by blob:none
+	rungSmall    rung = iota // as rungCombine, and the small files along with the trees, go.mod among them
+	rungCombine              // commit and trees on the way by combine:blob:none+tree:N, trees below by blob:none
 	rungBlobless             // commit and all its trees by blob:none
 	rungLevels               // commit and trees on the way by tree:0, a trip each; then all below the directory
 	rungWhole                // all of the commit
+)
+
+// What a file may have to come along unasked: with a directory of a repository, where all files below do; and with its root,
+// where only those in the root itself do. Nine of ten go.mod have less than 4 KiB.
+const (
+	small     = 8 << 10
+	smallRoot = 16 << 10
 )
 
 // filter keeps away what is not wanted of a commit or a tree that many levels above the directory; at 0, of the
 // directory itself, or below.
 func (r rung) filter(levels int) string {
 	switch {
-	case r == rungCombine && levels > 0:
+	case r <= rungCombine && levels > 0:
 		return fmt.Sprintf("combine:blob:none+tree:%d", levels)
+	case r == rungSmall:
+		return fmt.Sprintf("blob:limit=%d", small)
 	case r == rungCombine || r == rungBlobless:
 		return "blob:none"
 	case r == rungLevels && levels > 0:
@@ -42,7 +52,11 @@ func (r rung) filter(levels int) string {
 
 // commit is the request for a commit and what is best fetched along, for a directory depth levels down.
 func (r rung) commit(h Hash, depth int) fetchRequest {
-	return fetchRequest{wants: []Hash{h}, deepen: true, filter: r.filter(depth)}
+	req := fetchRequest{wants: []Hash{h}, deepen: true, partial: true, filter: r.filter(depth)}
+	if r == rungSmall && depth == 0 { // the root's own files, and trees to see which directories are modules themselves
+		req.filter = fmt.Sprintf("combine:tree:2+blob:limit=%d", smallRoot)
+	}
+	return req
 }
 
 // trees is the request for trees that are missing, levels above the directory.
@@ -50,13 +64,14 @@ func (r rung) trees(levels int, missing ...Hash) fetchRequest {
 	return fetchRequest{wants: missing, filter: r.filter(levels)}
 }
 
-// A Snapshot is one commit with the trees that lead to a directory, and all trees below it. Blobs come as they are
-// asked for. It must be closed. It is for one goroutine.
+// A Snapshot is one commit with the trees that lead to a directory, that of the directory, and, once LoadTrees was called, all
+// below it. Blobs come as they are asked for. It must be closed. It is for one goroutine.
 type Snapshot struct {
 	Commit *Commit
 
 	repo      *Repo
 	dir       string
+	root      Hash // the directory's tree; zero if there is none
 	rung      rung
 	unlimited bool // take all trees, however many: the host allows nothing better
 	packs     []*heldPack
@@ -64,17 +79,20 @@ type Snapshot struct {
 	entries   int               // of all trees
 	take      func(int64) error // asks for memory
 	taken     int64             // and what it got
-	below     int               // blobs below the directory
 }
 
 // Snapshot fetches a commit for the sake of a directory of it: slash-separated, empty for the root. What the client
 // still has is not fetched again. A directory that isn't there is no error; see [Snapshot.Lookup].
 //
-// The number of requests is 1 to 2 where the host allows combined filters, 1 where it allows blob:none, and 2 more
-// than the directory has levels where it allows tree:0 alone. A host that gives out nothing but what refs point at
-// costs the whole commit, as one without filters does.
+// The number of requests is 1 for the root, 2 for a directory where the host allows combined filters, 1 where it allows
+// blob:none, and 2 more than the directory has levels where it allows tree:0 alone. A host that gives out nothing but what
+// refs point at costs the whole commit, as one without filters does. The directory's go.mod is in what comes, unless it is
+// large, or the host allows nothing better than blob:none. Each further call of LoadTrees and Load is a request at most.
 func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot, error) {
-	s := &Snapshot{repo: r, dir: dir, rung: r.client.rung(r.host), trees: make(map[Hash][]Entry)}
+	s := &Snapshot{repo: r, dir: dir, rung: r.client.hosts.rung(r.host), trees: make(map[Hash][]Entry)}
+	if s.rung == rungBlobless && dir != "" && r.hasManyTrees() {
+		s.rung, s.unlimited = rungLevels, true
+	}
 	s.take = func(n int64) error {
 		err := budget.Take(ctx, n)
 		if err == nil {
@@ -85,7 +103,7 @@ func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot
 	s.packs = r.client.packs.acquire(r.name)
 	err := s.loadCommit(ctx, commit)
 	if err == nil {
-		err = s.loadTrees(ctx)
+		err = s.loadWay(ctx)
 	}
 	if err != nil {
 		s.Close()
@@ -103,11 +121,7 @@ func (s *Snapshot) Close() {
 
 // fetch brings what a rung's request asks for, and goes down the ladder as the host refuses.
 func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) error {
-	w, err := s.repo.speak(ctx)
-	if err != nil {
-		return err
-	}
-	if !w.anyObject() {
+	if w := s.repo.spoken(); w != nil && !w.anyObject() {
 		s.rung = rungWhole
 		if req := request(s.rung); !req.deepen { // trees or blobs of a commit that came without them
 			return s.fetchAll(ctx, req.wants)
@@ -119,24 +133,25 @@ func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) e
 			req.most = s.repo.limits.Trees
 		}
 		h, err := s.repo.fetch(ctx, req)
+		var refused *refusal
 		switch {
 		case err == nil:
 			s.packs = append(s.packs, h)
 			return nil
 		case errors.Is(err, errTooMany) && req.most > 0:
+			s.repo.noteManyTrees()
 			s.rung, s.unlimited = rungLevels, true
 		case errors.Is(err, errWantRefused) && !req.deepen && s.rung != rungWhole:
 			s.rung = rungWhole
 			return s.fetchAll(ctx, req.wants)
-		case !errors.Is(err, errFilterRefused) || req.filter == "":
+		case !errors.Is(err, errFilterRefused) || !errors.As(err, &refused) || req.filter == "":
 			return s.repo.fail(err)
 		case s.rung == rungLevels && s.unlimited:
 			s.rung = rungBlobless // came here from too many trees, but a level at a time is not allowed
 		case s.rung == rungBlobless && s.unlimited:
 			s.rung = rungWhole // levels were tried before
 		default:
-			s.repo.client.refused(s.repo.host, s.rung)
-			s.rung++
+			s.rung = s.repo.client.hosts.refused(s.repo.host, s.rung, refused.text)
 		}
 	}
 }
@@ -191,8 +206,8 @@ func levels(dir string) int {
 	return strings.Count(dir, "/") + 1
 }
 
-// loadTrees fetches what is missing on the way to the directory, then below it.
-func (s *Snapshot) loadTrees(ctx context.Context) error {
+// loadWay fetches what is missing on the way to the directory, and its own tree.
+func (s *Snapshot) loadWay(ctx context.Context) error {
 	h := s.Commit.Tree
 	depth := levels(s.dir)
 	var elements []string
@@ -210,7 +225,8 @@ func (s *Snapshot) loadTrees(ctx context.Context) error {
 			return err
 		}
 		if i == len(elements) {
-			return s.loadBelow(ctx, h)
+			s.root = h
+			return s.loadDirectories(ctx, entries)
 		}
 		e, ok := find(entries, elements[i])
 		if !ok || e.Mode != Directory {
@@ -220,26 +236,47 @@ func (s *Snapshot) loadTrees(ctx context.Context) error {
 	}
 }
 
-// loadBelow fetches trees that are missing below the directory, as when they came along for the sake of another one,
-// a level a trip. Where the directory was fetched for itself, none is.
-func (s *Snapshot) loadBelow(ctx context.Context, root Hash) error {
+// loadDirectories makes sure of the trees just below the directory, in which files are looked up as well.
+func (s *Snapshot) loadDirectories(ctx context.Context, entries []Entry) error {
+	for _, e := range entries {
+		if e.Mode == Directory && s.pack(e.Hash) == nil {
+			return s.loadTrees(ctx, nil) // they did not come for the sake of this directory
+		}
+	}
+	return nil
+}
+
+// LoadTrees makes sure that all trees below the directory are at hand, and some blobs, by one request for all that are
+// missing.
+func (s *Snapshot) LoadTrees(ctx context.Context, blobs ...Hash) error {
+	if s.root.IsZero() {
+		return s.Load(ctx, blobs)
+	}
+	return named(s.repo.name, s.loadTrees(ctx, blobs))
+}
+
+// loadTrees takes a trip for each level where a host sends but one. A filter does not keep away what is named.
+func (s *Snapshot) loadTrees(ctx context.Context, blobs []Hash) error {
 	for range maxLevels {
-		missing, err := s.survey(root)
-		if err != nil || len(missing) == 0 {
+		missing, err := s.survey()
+		if err != nil {
 			return err
 		}
-		if err := s.fetch(ctx, func(r rung) fetchRequest { return r.trees(0, missing...) }); err != nil {
+		if len(missing) == 0 {
+			return s.load(ctx, blobs)
+		}
+		wants := append(missing, s.missing(blobs)...)
+		if err := s.fetch(ctx, func(r rung) fetchRequest { return max(r, rungCombine).trees(0, wants...) }); err != nil {
 			return err
 		}
 	}
 	return failf(Broken, "the directory has more than %d levels", maxLevels)
 }
 
-// survey counts the blobs below a tree, each tree once, and lists the trees that are missing.
-func (s *Snapshot) survey(root Hash) (missing []Hash, err error) {
-	seen := map[Hash]bool{root: true}
-	next := []Hash{root}
-	s.below = 0
+// survey lists the trees below the directory that are missing, each once.
+func (s *Snapshot) survey() (missing []Hash, err error) {
+	seen := map[Hash]bool{s.root: true}
+	next := []Hash{s.root}
 	for len(next) > 0 {
 		h := next[len(next)-1]
 		next = next[:len(next)-1]
@@ -252,9 +289,7 @@ func (s *Snapshot) survey(root Hash) (missing []Hash, err error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if e.Mode != Directory {
-				s.below++
-			} else if !seen[e.Hash] {
+			if e.Mode == Directory && !seen[e.Hash] {
 				seen[e.Hash] = true
 				next = append(next, e.Hash)
 			}
@@ -338,8 +373,8 @@ func find(entries []Entry, name string) (Entry, bool) {
 }
 
 // Lookup finds an entry by its slash-separated path from the repository's root. It fails with fs.ErrNotExist if
-// there is none, or if the trees there were not fetched: known are the directories on the way to the snapshot's own,
-// and all below it.
+// there is none, or if the trees there were not fetched: known are the directories on the way to the snapshot's own, those
+// in that, and all below it after LoadTrees.
 func (s *Snapshot) Lookup(path string) (Entry, error) {
 	e, err := s.lookup(path)
 	return e, named(s.repo.name, err)
@@ -382,17 +417,8 @@ func first(entries []Entry, path string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// directory gives the tree of the snapshot's directory.
-func (s *Snapshot) directory() (Hash, error) {
-	if s.dir == "" {
-		return s.Commit.Tree, nil
-	}
-	e, err := s.Lookup(s.dir)
-	return e.Hash, err
-}
-
 // Walk calls fn for every entry below a directory that is the snapshot's own or below it, a directory before what it
-// holds, in git's order, with the path from that directory on. It does nothing if there is no such directory.
+// holds, in git's order, with the path from that directory on. It does nothing if there is no such directory. LoadTrees must have been called.
 func (s *Snapshot) Walk(dir string, fn func(path string, e Entry) error) error {
 	root := Entry{Mode: Directory, Hash: s.Commit.Tree}
 	if dir != "" {
@@ -448,52 +474,44 @@ func (w *walker) walk(h Hash, prefix string, level int) error {
 	return nil
 }
 
-// fewWants is how many blobs are named one by one without a thought of what that costs.
-const fewWants = 200
-
 // maxWants keeps a request below the 10 MiB that git http-backend takes (http.maxRequestBuffer).
 const maxWants = 100_000
 
-// Load makes sure that the blobs are at hand, by one request for all that are missing, however many.
+// Load makes sure that the blobs are at hand, by one request for all that are missing, however many. They are named one by
+// one, even if all of a directory is wanted: a name is 25 bytes of a request, about as many as the tree takes that would come
+// along if that were named instead, and blobs besides that are no part of a module, or are here.
 func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
-	var missing []Hash
-	wanted := make(map[Hash]bool)
-	for _, h := range blobs {
-		if !wanted[h] && s.pack(h) == nil {
-			wanted[h] = true
-			missing = append(missing, h)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
+	return named(s.repo.name, s.load(ctx, blobs))
+}
+
+func (s *Snapshot) load(ctx context.Context, blobs []Hash) error {
+	missing := s.missing(blobs)
+	wanted := make(map[Hash]bool, len(missing))
+	for _, h := range missing {
+		wanted[h] = true
 	}
 	whole := func(h Hash) bool { return wanted[h] }
-	// Names of blobs don't compress: when most of the directory is wanted, its tree says so more briefly.
-	if dir, err := s.directory(); err == nil && len(missing) > fewWants && 2*len(missing) > s.below {
-		missing = append([]Hash{dir}, s.outside(missing)...)
-	}
 	for wants := range slices.Chunk(missing, maxWants) {
 		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants, whole: whole} }); err != nil {
-			return named(s.repo.name, err)
+			return err
 		}
 	}
 	return nil
 }
 
-// outside gives the blobs that are not below the directory.
-func (s *Snapshot) outside(blobs []Hash) []Hash {
-	inside := make(map[Hash]bool)
-	s.Walk(s.dir, func(_ string, e Entry) error {
-		inside[e.Hash] = true
-		return nil
-	})
-	var out []Hash
-	for _, h := range blobs {
-		if !inside[h] {
-			out = append(out, h)
+// Has reports whether objects are at hand.
+func (s *Snapshot) Has(objects ...Hash) bool { return len(s.missing(objects)) == 0 }
+
+// missing gives those objects that are not at hand, each once.
+func (s *Snapshot) missing(objects []Hash) (missing []Hash) {
+	seen := make(map[Hash]bool)
+	for _, h := range objects {
+		if !seen[h] && s.pack(h) == nil {
+			missing = append(missing, h)
 		}
+		seen[h] = true
 	}
-	return out
+	return missing
 }
 
 // ReadBlob gives a blob's content, which is fetched if it isn't at hand. More than most bytes are an error.

@@ -19,7 +19,7 @@ import (
 	"example.com/vanity/internal/gittest"
 )
 
-// monorepo has 1,000 files in 100 directories; the one of interest, libs/tool, has 40 files in five.
+// monorepo has 1,000 files in 100 directories; the one of interest, libs/tool, has 41 files in five.
 func monorepo(t testing.TB) *gittest.Repo {
 	r := gittest.New(t, "")
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -39,6 +39,7 @@ func monorepo(t testing.TB) *gittest.Repo {
 	for f := range 40 {
 		write(fmt.Sprintf("libs/tool/%s/file%d.go", []string{".", "a", "b", "b/c", "internal/d"}[f%5], f), text(60))
 	}
+	write("libs/tool/b/c/large.go", text(200))
 	write("libs/tool/go.mod", []byte("module example.com/tool\n"))
 	write("libs/other/go.mod", []byte("module example.com/other\n"))
 	write("LICENSE", []byte("do as you please\n"))
@@ -73,6 +74,9 @@ func snapshot(t testing.TB, r *git.Repo, commit git.Hash, dir string) *git.Snaps
 func listing(t testing.TB, s *git.Snapshot, dir string) (lines []string, blobs []git.Hash) {
 	t.Helper()
 	modes := []string{"100644 blob", "100755 blob", "120000 blob", "040000 tree", "160000 commit"}
+	if err := s.LoadTrees(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	err := s.Walk(dir, func(path string, e git.Entry) error {
 		lines = append(lines, fmt.Sprintf("%s %s\t%s", modes[e.Mode], e.Hash, path))
 		if e.Mode < git.Directory {
@@ -148,11 +152,11 @@ func TestSnapshotRungs(t *testing.T) {
 		// the same host, which begins where the first one came to
 		cold, otherDir, otherCommit, otherRepo int
 	}{
-		{"combine", gittest.AllFilters, 0, 4, 2, 3, 4},
-		{"blob:none", gittest.ForgeFilters, 0, 4, 1, 2, 3}, // one is refused first
-		{"levels", gittest.TreeFilters, 0, 7, 1, 4, 5},     // two are
-		{"levels for too many trees", gittest.ForgeFilters, 100, 7, 2, 5, 6},
-		{"none", gittest.NoFilters, 0, 2, 0, 1, 2},
+		{"combine", gittest.AllFilters, 0, 3, 1, 2, 3},     // the large file did not change
+		{"blob:none", gittest.ForgeFilters, 0, 3, 1, 2, 2}, // one is refused first
+		{"levels", gittest.TreeFilters, 0, 6, 1, 4, 4},     // two are
+		{"levels for too many trees", gittest.ForgeFilters, 100, 6, 1, 4, 5},
+		{"none", gittest.NoFilters, 0, 3, 0, 1, 2}, // the server is asked once whether it knows any filter
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -392,7 +396,7 @@ func TestSnapshotConnections(t *testing.T) {
 			if dials != 1 {
 				t.Errorf("%d connections", dials)
 			}
-			if want := map[string]int{"http": 1, "https": 2}[name]; protocols[want] != 5 {
+			if want := map[string]int{"http": 1, "https": 2}[name]; protocols[want] != 4 {
 				t.Errorf("requests by protocol: %v", protocols)
 			}
 		})
@@ -430,7 +434,7 @@ func TestSnapshotManyWants(t *testing.T) {
 	}
 	repo.Write("in", []byte(in.String()))
 	repo.Git("-c", "alias.import=!git fast-import --quiet <in", "import")
-	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"r": repo})
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"r": repo}) // small files don't come along
 	c := &git.Client{HTTP: server.Client()}
 	s := snapshot(t, c.Open(server.URL+"/r"), revision(t, repo, "main"), "all")
 	defer s.Close()
@@ -448,8 +452,8 @@ func TestSnapshotManyWants(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n := len(server.Requests()); n != 1 {
-			t.Errorf("%d requests", n)
+		if q := server.Requests(); len(q) != 1 || q[0].Length > 27*11_000 {
+			t.Errorf("%d requests, the first one of %d bytes", len(q), q[0].Length)
 		}
 	}
 }
@@ -534,7 +538,7 @@ func TestSnapshotHostile(t *testing.T) {
 		name   string
 		trees  []packed // the last one is the commit's
 		commit string   // %s is the tree
-		walk   bool     // Walk fails, not Snapshot
+		walk   bool     // Walk fails, neither Snapshot nor LoadTrees
 		want   string
 	}{
 		{"bomb of shared trees", bomb, "", true, "more than 1000 entries"},
@@ -565,8 +569,11 @@ func TestSnapshotHostile(t *testing.T) {
 			pack := bands(craft(append(tt.trees, packed{kind: commitObject, data: commit})...))
 			repo, _ := serve(t, fake{fetch: say(pack)}, git.Limits{Entries: 1000})
 			s, err := repo.Snapshot(t.Context(), nameOf(commitObject, commit), "")
-			if tt.walk && err == nil {
+			if err == nil {
 				defer s.Close()
+				err = s.LoadTrees(t.Context())
+			}
+			if tt.walk && err == nil {
 				err = s.Walk("", func(string, git.Entry) error { return nil })
 			}
 			var e *git.Error

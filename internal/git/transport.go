@@ -13,6 +13,8 @@ type transport interface {
 	advertise(ctx context.Context) (io.ReadCloser, error)
 	// command sends one request of a protocol version.
 	command(ctx context.Context, version int, request []byte) (io.ReadCloser, error)
+	// moved says where commands go: to the repository's own address with a suffix, which may be empty, or elsewhere.
+	moved() (suffix string, own bool)
 }
 
 var errStalled = errors.New("no byte came from the host in time")

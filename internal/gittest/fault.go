@@ -164,6 +164,7 @@ func (c *corrupter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 func Hang() func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // before that is read, net/http does not notice that a client goes
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
 		})

@@ -22,10 +22,11 @@ import (
 type Filters int
 
 const (
-	AllFilters   Filters = iota // everything, as stock git with uploadpack.allowFilter
-	ForgeFilters                // blob:none and tree:0 alone, as a big forge
-	TreeFilters                 // tree:0 alone
-	NoFilters                   // none: the server doesn't even offer them
+	AllFilters     Filters = iota // everything, as stock git with uploadpack.allowFilter
+	CombineFilters                // everything but blob:limit
+	ForgeFilters                  // blob:none and tree:0 alone, as a big forge
+	TreeFilters                   // tree:0 alone
+	NoFilters                     // none: the server doesn't even offer them
 )
 
 // config is the git configuration of a server with these filters.
@@ -35,6 +36,8 @@ func (f Filters) config() []string {
 		return []string{"uploadpack.allowFilter=false"}
 	case AllFilters:
 		return []string{"uploadpack.allowFilter=true", "uploadpackfilter.allow=true"}
+	case CombineFilters:
+		return []string{"uploadpack.allowFilter=true", "uploadpackfilter.allow=true", "uploadpackfilter.blob:limit.allow=false"}
 	}
 	config := []string{
 		"uploadpack.allowFilter=true",

@@ -56,15 +56,26 @@ func parent(name string) string {
 	return ""
 }
 
-// attributes reads the attributes files that concern the module.
-func (r *root) attributes(ctx context.Context) (*gitattr.Set, error) {
+// loadAttributes makes sure of the attributes files that concern the module. If that takes a request, it brings the files that
+// go into the zip besides, as far as they are known without: attributes of go.mod alone could change that.
+func (r *root) loadAttributes(ctx context.Context, files []*file) error {
 	found := r.attributesFiles(r.dir)
 	if len(found) > maxAttributesFiles {
-		return nil, notFound("the module has more than %d %s: such modules are not served here", maxAttributesFiles, gitattr.File)
+		return notFound("the module has more than %d %s: such modules are not served here", maxAttributesFiles, gitattr.File)
 	}
-	if err := r.snapshot.Load(ctx, slices.Collect(maps.Values(found))); err != nil {
-		return nil, err
+	list := slices.Collect(maps.Values(found))
+	if !r.snapshot.Has(list...) {
+		r.zipGoMod = r.goMod
+		if likely, err := check(files); err == nil { // what is wrong comes up again
+			list = append(list, blobs(likely)...)
+		}
 	}
+	return r.snapshot.Load(ctx, list)
+}
+
+// attributes reads the attributes files that concern the module, which were loaded.
+func (r *root) attributes(ctx context.Context) (*gitattr.Set, error) {
+	found := r.attributesFiles(r.dir)
 	var s gitattr.Set
 	total := int64(0)
 	for dir, h := range found {

@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -71,7 +69,7 @@ func (m *Module) findDir(ctx context.Context, r *root) error {
 	if strings.HasPrefix(m.pathMajor, "/") {
 		names = append(names, path.Join(dir, m.pathMajor[1:], "go.mod"))
 	}
-	goMods, err := r.readGoMods(ctx, dir, names)
+	goMods, err := r.readGoMods(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -100,9 +98,9 @@ func (m *Module) findDir(ctx context.Context, r *root) error {
 	return &Error{Reason: "the module has no go.mod at this version", Hint: fmt.Sprintf("there is no %.200q", strings.Join(names, " or "))}
 }
 
-// readGoMods reads the files that there are, nil standing for the others. The same request brings what the zip of the
-// directory will want besides.
-func (r *root) readGoMods(ctx context.Context, dir string, names []string) ([][]byte, error) {
+// readGoMods reads the files that there are, nil standing for the others. If they did not come along with the commit, the zip
+// is not made to ask for trees once more.
+func (r *root) readGoMods(ctx context.Context, names []string) ([][]byte, error) {
 	hashes := make([]git.Hash, len(names))
 	var blobs []git.Hash
 	for i, name := range names {
@@ -115,13 +113,10 @@ func (r *root) readGoMods(ctx context.Context, dir string, names []string) ([][]
 			blobs = append(blobs, e.Hash)
 		}
 	}
-	if len(blobs) > 0 || dir == "" { // else there may be no such directory, however deep
-		if files := r.attributesFiles(dir); len(files) <= maxAttributesFiles {
-			blobs = slices.AppendSeq(blobs, maps.Values(files))
+	if !r.snapshot.Has(blobs...) {
+		if err := r.snapshot.LoadTrees(ctx, blobs...); err != nil {
+			return nil, err
 		}
-	}
-	if err := r.snapshot.Load(ctx, blobs); err != nil {
-		return nil, err
 	}
 	goMods := make([][]byte, len(names))
 	for i, h := range hashes {

@@ -52,7 +52,7 @@ func (s *Source) Declared(ctx context.Context, commit git.Hash, major string, mo
 	if major != "" {
 		names = append(names, path.Join(s.Directory, major, "go.mod"))
 	}
-	goMods, err := r.readGoMods(ctx, s.Directory, names)
+	goMods, err := r.readGoMods(ctx, names)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Source) Declared(ctx context.Context, commit git.Hash, major string, mo
 		}
 	}
 	if declared == nil {
-		elsewhere, err = s.elsewhere(r, most)
+		elsewhere, err = s.elsewhere(ctx, r, most)
 	}
 	return declared, elsewhere, err
 }
@@ -73,7 +73,10 @@ var errEnough = errors.New("that is enough")
 const maxGoModDirs = 1000
 
 // elsewhere finds directories with a go.mod: those above the source's, the nearest first, then those below.
-func (s *Source) elsewhere(r *root, most int) (dirs []string, err error) {
+func (s *Source) elsewhere(ctx context.Context, r *root, most int) (dirs []string, err error) {
+	if err := r.snapshot.LoadTrees(ctx); err != nil {
+		return nil, err
+	}
 	for dir := s.Directory; dir != ""; {
 		dir = strings.TrimPrefix(path.Dir("/"+dir), "/")
 		if _, ok, err := r.file(path.Join(dir, "go.mod")); err != nil {

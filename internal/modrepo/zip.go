@@ -26,14 +26,10 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 	}
 	defer r.Close()
 	files, err := r.wanted(ctx)
+	if err == nil {
+		err = r.snapshot.Load(ctx, blobs(files))
+	}
 	if err != nil {
-		return err
-	}
-	blobs := make([]git.Hash, len(files))
-	for i, f := range files {
-		blobs[i] = f.hash
-	}
-	if err := r.snapshot.Load(ctx, blobs); err != nil {
 		return gone(info, err)
 	}
 	if err := sizes(r.snapshot, files); err != nil {
@@ -53,10 +49,25 @@ func (m *Module) Zip(ctx context.Context, info *Info, w io.Writer) error {
 	return m.create(ctx, w, info.Version, files, &made)
 }
 
-// wanted gives the files that go into the zip, before any of their content is fetched.
+// blobs names the files' contents.
+func blobs(files []*file) []git.Hash {
+	list := make([]git.Hash, len(files))
+	for i, f := range files {
+		list[i] = f.hash
+	}
+	return list
+}
+
+// wanted gives the files that go into the zip. Their content need not be at hand.
 func (r *root) wanted(ctx context.Context) ([]*file, error) {
+	if err := r.snapshot.LoadTrees(ctx); err != nil {
+		return nil, err
+	}
 	files, err := r.files(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.loadAttributes(ctx, files); err != nil {
 		return nil, err
 	}
 	if err := r.findConversions(ctx, files); err != nil {

@@ -1,0 +1,86 @@
+package git
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// hosts keeps for a while what was learned of hosts, which goes for all their repositories. The zero value is ready.
+type hosts struct {
+	mu    sync.Mutex
+	notes map[string]hostNotes
+}
+
+// How long, and of how many.
+const (
+	hostAge  = time.Hour // a host may learn
+	maxHosts = 1000
+)
+
+type hostNotes struct {
+	rung      rung // the best way of fetching that was not refused
+	rungUntil time.Time
+
+	askUntil time.Time // each of its servers must be asked what it can do before anything else
+}
+
+// likely is what is assumed of a server before it was asked. What a client may say only where it was offered, its own name and
+// a format of objects, is left unsaid.
+var likely = wire2{"ls-refs": "", "fetch": "shallow filter"}
+
+func (h *hosts) rung(host string) rung {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.notes[host]
+	if time.Now().After(n.rungUntil) {
+		return 0
+	}
+	return n.rung
+}
+
+// refused notes that a host does not allow the filter that a rung needs, and gives the next one.
+func (h *hosts) refused(host string, at rung, text string) rung {
+	next := at.next(text)
+	h.change(host, func(n *hostNotes, now time.Time) {
+		if now.After(n.rungUntil) {
+			n.rung = 0
+		}
+		if n.rung == at { // or it was refused on a way that began elsewhere
+			n.rung, n.rungUntil = next, now.Add(hostAge)
+		}
+	})
+	return next
+}
+
+// next is the rung to try after the host has refused what this one asked for. Who does not allow filters to be combined, or
+// trees by their depth, is not asked for the same with less.
+func (r rung) next(text string) rung {
+	if r == rungSmall && (strings.Contains(text, "combine") || strings.Contains(text, "tree")) {
+		return rungBlobless
+	}
+	return r + 1
+}
+
+// mustAsk reports whether a server of a host must be asked first.
+func (h *hosts) mustAsk(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Before(h.notes[host].askUntil)
+}
+
+// ask notes of a host that what is likely does not go for one of its servers, so that it may not for the next.
+func (h *hosts) ask(host string) {
+	h.change(host, func(n *hostNotes, now time.Time) { n.askUntil = now.Add(hostAge) })
+}
+
+func (h *hosts) change(host string, do func(n *hostNotes, now time.Time)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, known := h.notes[host]
+	if h.notes == nil || !known && len(h.notes) >= maxHosts {
+		h.notes = make(map[string]hostNotes)
+	}
+	do(&n, time.Now())
+	h.notes[host] = n
+}

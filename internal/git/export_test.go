@@ -60,9 +60,14 @@ func (c *Client) AddPack(repo string, p *Pack) (release func()) {
 var (
 	ApplyDelta  = applyDelta
 	ParseCommit = parseCommit
-	ParseRef    = parseRef
 	HashOf      = hashOf
 )
+
+// ParseRef reads one line of the answer to ls-refs.
+func ParseRef(text string) (Ref, error) {
+	ref, err := parseRef([]byte(text))
+	return Ref{string(ref.name), ref.hash, ref.peeled, string(ref.target)}, err
+}
 
 func ParseTree(h Hash, data []byte, most int) ([]Entry, error) { return parseTree(h, data, most) }
 
@@ -138,3 +143,10 @@ const MaxHosts = maxHosts
 // NoteHost notes something of a host, and Hosts is of how many something is.
 func (c *Client) NoteHost(host string) { c.hosts.ask(host) }
 func (c *Client) Hosts() int           { return len(c.hosts.notes) }
+
+// ReadRefs reads the answer to ls-refs.
+func ReadRefs(r io.Reader, prefixes ...string) ([]Ref, error) {
+	l := listing{prefixes: prefixes, most: 1_000_000}
+	err := l.read(r)
+	return l.refs, err
+}

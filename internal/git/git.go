@@ -32,18 +32,35 @@ type Hash struct {
 }
 
 // ParseHash reads 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
-func ParseHash(s string) (Hash, error) {
-	var h Hash
+func ParseHash(s string) (Hash, error) { return parseHash([]byte(s)) }
+
+func parseHash(s []byte) (h Hash, err error) {
 	if len(s) != 2*sha1.Size && len(s) != 2*sha256.Size {
-		return h, fmt.Errorf("malformed object name %.80q", s)
-	}
-	n, err := hex.Decode(h.b[:], []byte(s))
-	if err != nil || hex.EncodeToString(h.b[:n]) != s {
 		return Hash{}, fmt.Errorf("malformed object name %.80q", s)
 	}
-	h.n = uint8(n)
+	h.n = uint8(len(s) / 2)
+	wrong := byte(0)
+	for i := range h.b[:h.n] {
+		high, low := digits[s[2*i]], digits[s[2*i+1]]
+		h.b[i] = high<<4 | low
+		wrong |= high | low
+	}
+	if wrong > 15 {
+		return Hash{}, fmt.Errorf("malformed object name %.80q", s)
+	}
 	return h, nil
 }
+
+// digits are the values of lower-case hexadecimal digits; of all else, more than those.
+var digits = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	for i, c := range "0123456789abcdef" {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 func hashOf(b []byte) Hash {
 	var h Hash

@@ -3,17 +3,17 @@ package git
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
 // A packet is one pkt-line: its payload, or one of the special lengths.
 type packet struct {
 	kind packetKind
-	data []byte // valid until the next read
+	data []byte // valid until the next packet is read
 }
 
 type packetKind int
@@ -30,48 +30,67 @@ const maxPacket = 65520
 
 // A pktReader splits a stream in pkt-lines.
 type pktReader struct {
-	r   *bufio.Reader
-	buf [maxPacket]byte
+	r    *bufio.Reader // holds a whole packet
+	last int           // bytes of the packet that was given out, which are still in r
 }
 
 func newPktReader(r io.Reader) *pktReader {
-	return &pktReader{r: bufio.NewReader(r)}
+	return &pktReader{r: bufio.NewReaderSize(r, maxPacket)}
+}
+
+// rest is the stream after the packets that were read.
+func (p *pktReader) rest() *bufio.Reader {
+	p.r.Discard(p.last)
+	p.last = 0
+	return p.r
 }
 
 // finish reads the end of an answer that is complete, without which its connection could not be used again. Whatever
 // comes instead doesn't matter.
-func (p *pktReader) finish() { p.r.ReadByte() }
+func (p *pktReader) finish() { p.rest().ReadByte() }
 
 // next reads a pkt-line. The end of the stream between two is io.EOF, within one io.ErrUnexpectedEOF. A line
 // beginning "ERR " is the host's way to refuse anywhere in a conversation: it becomes a *refusal.
 func (p *pktReader) next() (packet, error) {
-	if _, err := io.ReadFull(p.r, p.buf[:4]); err != nil {
+	head, err := p.rest().Peek(4)
+	if len(head) > 0 && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return packet{}, err
 	}
-	n, err := strconv.ParseUint(string(p.buf[:4]), 16, 16)
+	n, ok := hexLength(head)
 	switch {
-	case err != nil:
-		return packet{}, failf(Broken, "the host sent %q where a packet's length was due", p.buf[:4])
-	case n == 0:
-		return packet{kind: flushPacket}, nil
-	case n == 1:
-		return packet{kind: delimPacket}, nil
-	case n == 2:
-		return packet{kind: endPacket}, nil
+	case !ok:
+		return packet{}, failf(Broken, "the host sent %q where a packet's length was due", head)
 	case n == 3 || n > maxPacket:
 		return packet{}, failf(Broken, "the host sent a packet of invalid length %d", n)
+	case n < 4:
+		p.last = 4
+		return packet{kind: [...]packetKind{flushPacket, delimPacket, endPacket}[n]}, nil
 	}
-	data := p.buf[:n-4]
-	if _, err := io.ReadFull(p.r, data); err != nil {
+	line, err := p.r.Peek(n)
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return packet{}, err
 	}
+	p.last = n
+	data := line[4:]
 	if text, ok := bytes.CutPrefix(data, []byte("ERR ")); ok {
 		return packet{}, &refusal{printable(text)}
 	}
 	return packet{kind: dataPacket, data: data}, nil
+}
+
+// hexLength reads the four hexadecimal digits of a packet's length.
+func hexLength(head []byte) (n int, ok bool) {
+	var b [2]byte
+	if _, err := hex.Decode(b[:], head); err != nil {
+		return 0, false
+	}
+	return int(b[0])<<8 | int(b[1]), true
 }
 
 // line reads a pkt-line as text, without the newline that may end it; special packets have none.

@@ -1,9 +1,8 @@
 package git
 
 import (
+	"bytes"
 	"io"
-	"slices"
-	"strings"
 )
 
 // A Ref is a named object.
@@ -41,13 +40,19 @@ type listing struct {
 	refs     []Ref
 
 	targets map[string]string // of symbolic refs, where the lines don't say
-	last    string            // name of the ref before
+	last    []byte            // name of the ref before, where the lines don't say what it peels to
 	count   int
 	size    int64
 }
 
+// A refLine is a ref as a server lists it. It is valid until the next line is read: most are none of those that are wanted.
+type refLine struct {
+	name, target []byte
+	hash, peeled Hash
+}
+
 // line accounts for a line of the server's.
-func (l *listing) line(text string) error {
+func (l *listing) line(text []byte) error {
 	if l.size += int64(len(text)); len(text) > maxRefLine || l.size > maxRefLine+int64(l.most)*refBytes {
 		return failf(Broken, "the host lists refs of %d bytes, more than is allowed", l.size)
 	}
@@ -55,19 +60,21 @@ func (l *listing) line(text string) error {
 }
 
 // add takes a ref, if it is one of those.
-func (l *listing) add(ref Ref) error {
-	l.last = ref.Name
+func (l *listing) add(ref refLine) error {
 	if l.count++; l.count > l.most {
 		return failf(Broken, "the host lists more than %d refs", l.most)
 	}
-	if slices.ContainsFunc(l.prefixes, func(p string) bool { return strings.HasPrefix(ref.Name, p) }) { // a prefix is a hint to the server, no more
+	for _, prefix := range l.prefixes { // which are a hint to the server, no more
+		if len(ref.name) < len(prefix) || string(ref.name[:len(prefix)]) != prefix {
+			continue
+		}
 		if l.take != nil {
-			if err := l.take(refCost + 2*int64(len(ref.Name))); err != nil {
+			if err := l.take(refCost + 2*int64(len(ref.name))); err != nil {
 				return err
 			}
 		}
-		ref.Name = strings.Clone(ref.Name) // or the whole line would stay
-		l.refs = append(l.refs, ref)
+		l.refs = append(l.refs, Ref{string(ref.name), ref.hash, ref.peeled, string(ref.target)})
+		return nil
 	}
 	return nil
 }
@@ -76,14 +83,15 @@ func (l *listing) add(ref Ref) error {
 func (l *listing) read(r io.Reader) error {
 	p := newPktReader(r)
 	for {
-		text, kind, err := p.line()
+		pkt, err := p.next()
 		if err != nil {
 			return answerError(err)
 		}
-		if kind != dataPacket {
+		if pkt.kind != dataPacket {
 			p.finish()
 			return nil
 		}
+		text := bytes.TrimSuffix(pkt.data, []byte("\n"))
 		if err := l.line(text); err != nil {
 			return err
 		}
@@ -99,59 +107,61 @@ func (l *listing) read(r io.Reader) error {
 
 // advertised reads a line of an advertisement of version 0: `OID NAME`, followed by `OID NAME^{}` if that is an annotated
 // tag; `OID capabilities^{}` if there is no ref; and `shallow OID` where the server's own history ends.
-func (l *listing) advertised(text string) error {
+func (l *listing) advertised(text []byte) error {
 	if err := l.line(text); err != nil {
 		return err
 	}
-	oid, name, _ := strings.Cut(text, " ")
-	if oid == "shallow" {
+	oid, name, _ := bytes.Cut(text, []byte(" "))
+	if string(oid) == "shallow" {
 		return nil
 	}
-	h, err := ParseHash(oid)
-	if err != nil || name == "" || strings.Contains(name, " ") {
+	h, err := parseHash(oid)
+	if err != nil || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
 		return malformedRef(text)
 	}
-	tag, peeled := strings.CutSuffix(name, "^{}")
+	tag, peeled := bytes.CutSuffix(name, []byte("^{}"))
 	switch {
 	case !peeled:
-		return l.add(Ref{Name: name, Hash: h, Target: l.targets[name]})
-	case l.count == 0 && tag == "capabilities":
+		l.last = append(l.last[:0], name...)
+		return l.add(refLine{name: name, hash: h, target: []byte(l.targets[string(name)])})
+	case l.count == 0 && string(tag) == "capabilities":
 		return nil
-	case tag != l.last:
+	case !bytes.Equal(tag, l.last):
 		return malformedRef(text)
 	}
-	l.last = ""
-	if n := len(l.refs); n > 0 && l.refs[n-1].Name == tag {
+	if n := len(l.refs); n > 0 && l.refs[n-1].Name == string(tag) {
 		l.refs[n-1].Peeled = h
 	}
+	l.last = l.last[:0]
 	return nil
 }
 
-func malformedRef(text string) error {
+func malformedRef(text []byte) error {
 	return failf(Broken, "the host sent a malformed ref: %.100q", text)
 }
 
 // parseRef reads `OID NAME [symref-target:REF] [peeled:OID]`. An unborn ref has no object.
-func parseRef(text string) (Ref, error) {
-	fields := strings.Split(text, " ")
-	if len(fields) < 2 || fields[1] == "" {
-		return Ref{}, malformedRef(text)
+func parseRef(text []byte) (ref refLine, err error) {
+	oid, rest, _ := bytes.Cut(text, []byte(" "))
+	ref.name, rest, _ = bytes.Cut(rest, []byte(" "))
+	if len(ref.name) == 0 {
+		return refLine{}, malformedRef(text)
 	}
-	ref := Ref{Name: fields[1]}
-	var err error
-	if fields[0] != "unborn" {
-		ref.Hash, err = ParseHash(fields[0])
+	if string(oid) != "unborn" {
+		ref.hash, err = parseHash(oid)
 	}
-	for _, attribute := range fields[2:] {
-		if value, ok := strings.CutPrefix(attribute, "peeled:"); ok && err == nil {
-			ref.Peeled, err = ParseHash(value)
+	for len(rest) > 0 {
+		var attribute []byte
+		attribute, rest, _ = bytes.Cut(rest, []byte(" "))
+		if value, ok := bytes.CutPrefix(attribute, []byte("peeled:")); ok && err == nil {
+			ref.peeled, err = parseHash(value)
 		}
-		if value, ok := strings.CutPrefix(attribute, "symref-target:"); ok {
-			ref.Target = value
+		if value, ok := bytes.CutPrefix(attribute, []byte("symref-target:")); ok {
+			ref.target = value
 		}
 	}
 	if err != nil {
-		return Ref{}, failf(Broken, "the host sent a malformed ref: %w", err)
+		return refLine{}, failf(Broken, "the host sent a malformed ref: %w", err)
 	}
 	return ref, nil
 }

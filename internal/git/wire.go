@@ -93,7 +93,7 @@ func readCapabilities(r io.Reader) (wire, error) {
 		return nil, nil
 	}
 	first, _, _ := strings.Cut(text, "\x00")
-	return nil, (&listing{most: 1}).advertised(first)
+	return nil, (&listing{most: 1}).advertised([]byte(first))
 }
 
 // formatNamed is the format that a server names; without a name, the one that all had once. It is nil if unknown.

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -22,14 +23,15 @@ func readVersion0(p *pktReader, number int, text string, kind packetKind, l *lis
 	if err := checkFormat(w.caps["object-format"]); err != nil {
 		return wire0{}, err
 	}
-	var err error
-	for kind == dataPacket {
-		if err = l.advertised(text); err != nil {
+	for line := []byte(text); kind == dataPacket; {
+		if err := l.advertised(line); err != nil {
 			return wire0{}, err
 		}
-		if text, kind, err = p.line(); err != nil {
+		pkt, err := p.next()
+		if err != nil {
 			return wire0{}, answerError(err)
 		}
+		line, kind = bytes.TrimSuffix(pkt.data, []byte("\n")), pkt.kind
 	}
 	if kind != flushPacket {
 		return wire0{}, failf(Broken, "the host's list of refs does not end as it should")
@@ -130,7 +132,7 @@ func (w wire0) pack(p *pktReader) (io.Reader, error) {
 		case kind != dataPacket || text != "NAK":
 			return nil, failf(Broken, "the host sent %.100q where NAK was due", text)
 		case w.sideBand() == "":
-			return p.r, nil
+			return p.rest(), nil
 		default:
 			return &bandReader{p: p}, nil
 		}

@@ -1,13 +1,16 @@
 package modrepo_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/modrepo"
 )
 
 // prose makes so many lines of words, by a seed.
@@ -95,3 +98,39 @@ func TestZipAllocations(t *testing.T) {
 	}
 	t.Logf("%.1f allocations for each file", n/files)
 }
+
+// BenchmarkVersions lists a module whose repository has many tags: from what the host has listed to the sorted versions.
+func BenchmarkVersions(b *testing.B) {
+	for _, n := range []int{1000, 35_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			repo := tagged{refs: make([]git.Ref, n)}
+			h, err := git.ParseHash(strings.Repeat("12", 20))
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := rand.New(rand.NewPCG(1, 2))
+			for i := range repo.refs {
+				repo.refs[i] = git.Ref{Name: fmt.Sprintf("refs/tags/libs/any/v1.%d.%d", i, r.IntN(100)), Hash: h}
+			}
+			source := &modrepo.Source{Repo: repo, Directory: "libs/any", TagPrefix: "libs/any/v"}
+			m, err := source.Module("go.acme.test/any", false)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if list, err := m.Versions(b.Context()); err != nil || len(list) != n {
+					b.Fatalf("%d versions, %v", len(list), err)
+				}
+			}
+		})
+	}
+}
+
+// A tagged repository is made of refs alone.
+type tagged struct {
+	modrepo.Repository
+	refs []git.Ref
+}
+
+func (t tagged) Refs(context.Context, ...string) ([]git.Ref, error) { return t.refs, nil }

@@ -112,7 +112,7 @@ func (s *Source) look(ctx context.Context, prefixes ...string) ([]git.Ref, tags,
 	if err != nil {
 		return nil, nil, err
 	}
-	tags := make(tags)
+	tags := make(tags, len(refs))
 	for _, ref := range refs {
 		if name, ok := strings.CutPrefix(ref.Name, tagsDir); ok && !ref.Hash.IsZero() {
 			if v := s.version(name); v != "" {

@@ -272,7 +272,7 @@ sorts before dir/
 sorts after dir/
 `
 
-var allFilters = map[string]gittest.Filters{"all": gittest.AllFilters, "forge": gittest.ForgeFilters, "tree": gittest.TreeFilters, "none": gittest.NoFilters}
+var allFilters = map[string]gittest.Filters{"all": gittest.AllFilters, "combine": gittest.CombineFilters, "forge": gittest.ForgeFilters, "tree": gittest.TreeFilters, "none": gittest.NoFilters}
 
 func TestSnapshotOdd(t *testing.T) {
 	if testing.Short() {
@@ -609,5 +609,24 @@ func TestSnapshotClosedContext(t *testing.T) {
 	cancel()
 	if _, err := repo.Snapshot(ctx, nameOf(blobObject, "x"), ""); err != context.Canceled {
 		t.Errorf("%T %v", err, err)
+	}
+}
+
+// TestSnapshotShares: what was fetched for one snapshot is not fetched for another that was there before.
+func TestSnapshotShares(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "write\ncommit one\n-- a --\nx\n")
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"r": repo})
+	r := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/r")
+	head := revision(t, repo, "HEAD")
+	one, two := snapshot(t, r, head, ""), snapshot(t, r, head, "")
+	defer one.Close()
+	defer two.Close()
+	server.Reset()
+	for _, s := range []*git.Snapshot{one, two} {
+		check(t, s, repo, "")
+	}
+	if n := len(server.Requests()); n != 1 {
+		t.Errorf("%d requests", n)
 	}
 }

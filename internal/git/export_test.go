@@ -8,11 +8,15 @@ import (
 
 // ReadPack reads a pack as fetch does.
 func ReadPack(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
-	return ReadPackWhole(ctx, r, sha256, limits, nil)
+	return readPackBy(ctx, r, sha256, limits, false)
 }
 
-// ReadPackWhole is ReadPack, where some blobs are for a zip.
-func ReadPackWhole(ctx context.Context, r io.Reader, sha256 bool, limits Limits, whole func(Hash) bool) (*Pack, error) {
+// ReadPackWhole is ReadPack for a zip.
+func ReadPackWhole(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
+	return readPackBy(ctx, r, sha256, limits, true)
+}
+
+func readPackBy(ctx context.Context, r io.Reader, sha256 bool, limits Limits, whole bool) (*Pack, error) {
 	f := formatSHA1
 	if sha256 {
 		f = formatSHA256

@@ -19,8 +19,7 @@ type fetchRequest struct {
 	bare   bool   // if the host can't filter, or not deepen, it is not to be asked at all
 
 	partial bool // what a filter keeps away will be wanted by itself: no filter where the host does not give that out
-
-	whole func(Hash) bool // which blobs are for a zip; see readPack
+	whole   bool // the blobs are for a zip: see readPack
 
 	// since, unless zero, cuts the history of wants that are commits at a time, to the second, in place of deepen. A
 	// want whose own commit is older is not cut at all, nor is any by a host that knows nothing of it.

@@ -232,9 +232,9 @@ func (p *Pack) forget() {
 	p.cache = contentCache{}
 }
 
-// readPack spools a pack and indexes it. Those blobs that whole names are held whole, though they come as deltas; it may be
-// nil. Every error but those of the local disk is the host's.
-func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole func(Hash) bool) (*Pack, error) {
+// readPack spools a pack and indexes it. If whole, blobs are held whole though they come as deltas, which a zip wants. Every
+// error but those of the local disk is the host's.
+func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole bool) (*Pack, error) {
 	p := &Pack{format: f, spool: new(spool.Spool)}
 	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), whole: whole}
 	pr.name.sum = f.new()
@@ -282,9 +282,9 @@ type packReader struct {
 	offsets []int64        // where the entries' headers begin
 	taken   int64          // memory for what is gone once the pack is read
 
-	whole func(Hash) bool // which deltas' contents are compressed
-	held  []heldWhole     // those that were
-	bytes int64           // of their contents
+	whole bool        // what deltas make of blobs is compressed
+	held  []heldWhole // those that were
+	bytes int64       // of their contents
 }
 
 // A heldWhole is an entry whose content was compressed.
@@ -641,11 +641,11 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 	return r.holdWhole(ctx, i, data)
 }
 
-// holdWhole compresses what a delta has made, if that is wanted. All of a module zip's contents have no more than an object
+// holdWhole compresses what a delta has made of a blob, if that is wanted. All of a module zip's contents have no more than an object
 // may have: beyond that there will be no zip.
 func (r *packReader) holdWhole(ctx context.Context, i int32, data []byte) error {
 	e := &r.pack.entries[i]
-	if r.whole == nil || e.kind != BlobObject || r.bytes+e.size > r.limits.Object || !r.whole(e.hash) {
+	if !r.whole || e.kind != BlobObject || r.bytes+e.size > r.limits.Object {
 		return nil
 	}
 	r.bytes += e.size

@@ -164,7 +164,7 @@ func TestReadPackRealDeltas(t *testing.T) {
 	}
 }
 
-// checkWhole reads a pack some of whose blobs are to be whole: those and nothing else are made so.
+// checkWhole reads a pack for a zip: its blobs and nothing else are made whole.
 func checkWhole(t *testing.T, pack []byte, isSHA256 bool) {
 	t.Helper()
 	plain, err := git.ReadPack(t.Context(), bytes.NewReader(pack), isSHA256, git.Limits{})
@@ -172,29 +172,26 @@ func checkWhole(t *testing.T, pack []byte, isSHA256 bool) {
 		t.Fatal(err)
 	}
 	defer plain.Close()
-	odd := func(h git.Hash) bool { return strings.HasSuffix(h.String(), "1") || strings.HasSuffix(h.String(), "e") }
-	for name, whole := range map[string]func(git.Hash) bool{"some": odd, "all": func(git.Hash) bool { return true }} {
-		p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), isSHA256, git.Limits{}, whole)
-		if err != nil {
-			t.Fatal(err)
+	p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), isSHA256, git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	verify(t, p, isSHA256)
+	made := 0
+	for _, h := range p.Hashes() {
+		kind, _, _ := p.Stat(h)
+		_, _, was := plain.Span(h)
+		_, _, is := p.Span(h)
+		if want := was || kind == git.BlobObject; is != want {
+			t.Errorf("%s %s is whole: %t, want %t", kind, h, is, want)
 		}
-		defer p.Close()
-		verify(t, p, isSHA256)
-		made := 0
-		for _, h := range p.Hashes() {
-			kind, _, _ := p.Stat(h)
-			_, _, was := plain.Span(h)
-			_, _, is := p.Span(h)
-			if want := was || kind == git.BlobObject && whole(h); is != want {
-				t.Errorf("%s: %s %s is whole: %t, want %t", name, kind, h, is, want)
-			}
-			if is && !was {
-				made++
-			}
+		if is && !was {
+			made++
 		}
-		if grown := p.Size() > plain.Size(); grown != (made > 0) {
-			t.Errorf("%s: %d objects were made whole, and the pack has %d bytes after %d", name, made, p.Size(), plain.Size())
-		}
+	}
+	if grown := p.Size() > plain.Size(); grown != (made > 0) {
+		t.Errorf("%d objects were made whole, and the pack has %d bytes after %d", made, p.Size(), plain.Size())
 	}
 }
 
@@ -204,8 +201,7 @@ func TestReadPackWholeBounded(t *testing.T) {
 	const size = 100 << 10
 	text := strings.Repeat("0123456789", size/10)
 	pack := craft(append([]packed{{kind: blobObject, data: text}}, bombs(text, 8)...)...)
-	all := func(git.Hash) bool { return true }
-	p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), false, git.Limits{Object: 4 * size}, all)
+	p, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), false, git.Limits{Object: 4 * size})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,16 +210,18 @@ func TestReadPackWholeBounded(t *testing.T) {
 		t.Errorf("%d of 8 are still deltas, want 5", deltas)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	calls := 0
-	_, err = git.ReadPackWhole(ctx, bytes.NewReader(pack), false, git.Limits{}, func(git.Hash) bool {
-		if calls++; calls == 3 {
-			cancel()
-		}
-		return true
-	})
-	if !errors.Is(err, context.Canceled) {
+	leaving := io.MultiReader(bytes.NewReader(pack), onEnd(cancel))
+	if _, err = git.ReadPackWhole(ctx, leaving, false, git.Limits{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the caller has left: %v", err)
 	}
+}
+
+// An onEnd is read when all before it was.
+type onEnd func()
+
+func (f onEnd) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }
 
 func TestPackOpenConcurrently(t *testing.T) {

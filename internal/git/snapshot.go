@@ -486,14 +486,8 @@ func (s *Snapshot) Load(ctx context.Context, blobs []Hash) error {
 }
 
 func (s *Snapshot) load(ctx context.Context, blobs []Hash) error {
-	missing := s.missing(blobs)
-	wanted := make(map[Hash]bool, len(missing))
-	for _, h := range missing {
-		wanted[h] = true
-	}
-	whole := func(h Hash) bool { return wanted[h] }
-	for wants := range slices.Chunk(missing, maxWants) {
-		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants, whole: whole} }); err != nil {
+	for wants := range slices.Chunk(s.missing(blobs), maxWants) {
+		if err := s.fetch(ctx, func(rung) fetchRequest { return fetchRequest{wants: wants, whole: true} }); err != nil {
 			return err
 		}
 	}

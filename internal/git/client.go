@@ -290,6 +290,7 @@ func (r *Repo) noteUnlikely() {
 
 // proven notes that a server has understood a fetch with a filter, which is the most that is assumed of any.
 func (r *Repo) proven(w *way) {
+	r.client.hosts.meet(r.host)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w.assumed = false

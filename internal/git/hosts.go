@@ -23,6 +23,7 @@ type hostNotes struct {
 	rungUntil time.Time
 
 	askUntil time.Time // each of its servers must be asked what it can do before anything else
+	metUntil time.Time // it has understood a filter
 }
 
 // likely is what is assumed of a server before it was asked. What a client may say only where it was offered, its own name and
@@ -46,7 +47,7 @@ func (h *hosts) refused(host string, at rung, text string) rung {
 		if now.After(n.rungUntil) {
 			n.rung = 0
 		}
-		if n.rung == at { // or it was refused on a way that began elsewhere
+		if n.rung <= at { // or another has come further down already
 			n.rung, n.rungUntil = next, now.Add(hostAge)
 		}
 	})
@@ -60,6 +61,18 @@ func (r rung) next(text string) rung {
 		return rungBlobless
 	}
 	return r + 1
+}
+
+// hasMet reports whether a host has understood a filter lately, so that what it may refuse is worth a try: of who is asked for
+// the first time, the zip is to take no request more.
+func (h *hosts) hasMet(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Before(h.notes[host].metUntil)
+}
+
+func (h *hosts) meet(host string) {
+	h.change(host, func(n *hostNotes, now time.Time) { n.metUntil = now.Add(hostAge) })
 }
 
 // mustAsk reports whether a server of a host must be asked first.

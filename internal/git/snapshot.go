@@ -91,8 +91,11 @@ type Snapshot struct {
 // large, or the host allows nothing better than blob:none. Each further call of LoadTrees and Load is a request at most.
 func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot, error) {
 	s := &Snapshot{repo: r, dir: dir, rung: r.client.hosts.rung(r.host), trees: make(map[Hash][]Entry)}
-	if s.rung == rungBlobless && dir != "" && r.hasManyTrees() {
+	switch {
+	case s.rung == rungBlobless && dir != "" && r.hasManyTrees():
 		s.rung, s.unlimited = rungLevels, true
+	case s.rung == rungSmall && dir == "" && !r.client.hosts.hasMet(r.host):
+		s.rung = rungBlobless // which most hosts allow, and takes no request more
 	}
 	s.take = func(n int64) error {
 		err := budget.Take(ctx, n)

@@ -29,8 +29,8 @@ const (
 	NoFilters                     // none: the server doesn't even offer them
 )
 
-// config is the git configuration of a server with these filters.
-func (f Filters) config() []string {
+// Config is the git configuration of a server with these filters.
+func (f Filters) Config() []string {
 	switch f {
 	case NoFilters:
 		return []string{"uploadpack.allowFilter=false"}
@@ -95,7 +95,7 @@ func ServeTLS(tb testing.TB, filters Filters, repos map[string]*Repo) *Server {
 
 func serve(tb testing.TB, filters Filters, repos map[string]*Repo, authority *Authority) *Server {
 	tb.Helper()
-	if _, err := backend(); err != nil {
+	if _, err := Backend(); err != nil {
 		tb.Fatalf("gittest: %v", err)
 	}
 	s := &Server{tb: tb, filters: filters, repos: make(map[string]served), authority: authority}
@@ -119,8 +119,8 @@ func serve(tb testing.TB, filters Filters, repos map[string]*Repo, authority *Au
 	return s
 }
 
-// backend is the path of git http-backend.
-var backend = sync.OnceValues(func() (string, error) {
+// Backend is the path of git http-backend.
+var Backend = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
 		return "", fmt.Errorf("git is required: %w", err)
@@ -397,12 +397,12 @@ func (s *Server) mayRead(found served, r *http.Request) int {
 
 // serveRepo runs git http-backend.
 func (s *Server) serveRepo(w http.ResponseWriter, r *http.Request, root string, repo *Repo) {
-	path, err := backend()
+	path, err := Backend()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	env := append(GitEnviron(repo.home, s.filters.config()...),
+	env := append(GitEnviron(repo.home, s.filters.Config()...),
 		"GIT_PROJECT_ROOT="+repo.GitDir(),
 		"GIT_HTTP_EXPORT_ALL=1",
 		"GIT_PROTOCOL="+r.Header.Get("Git-Protocol"))

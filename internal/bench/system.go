@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+
+	"github.com/goproxy/goproxy"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/bench/proc"
+	"example.com/vanity/internal/bench/shape"
+	"example.com/vanity/internal/bench/upstream"
+	"example.com/vanity/internal/gittest"
+)
+
+// A system is one of the programs that are compared.
+type system string
+
+const (
+	ours  system = "vanity"
+	peers system = "goproxy"
+)
+
+// A proxySpec says what a process is to serve.
+type proxySpec struct {
+	Config vanity.Config
+	Dir    string // of its store
+	CPU    string // file for a profile
+	Memory string
+}
+
+// start starts a proxy in a process of its own, with a directory that is empty.
+func (b *bench) start(sys system, s shape.Shape, repo, dir string) (*proc.Process, error) {
+	host, env, err := b.environment(b.host.URL+repo, s, dir)
+	if err != nil {
+		return nil, err
+	}
+	spec := proxySpec{
+		Config: vanity.Config{URL: host, Module: s.Module(), Directory: s.Dir, Tags: s.Pattern()},
+		Dir:    filepath.Join(dir, "store"),
+	}
+	if sys == ours {
+		b.profiles++
+		spec.CPU, spec.Memory = numbered(b.cpuProfile, b.profiles), numbered(b.memProfile, b.profiles)
+	}
+	return proc.StartServer(string(sys), spec, env...)
+}
+
+func numbered(name string, n int) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.%d", name, n)
+}
+
+// environment makes a home with git and go as they are freshly installed, but that github.com is our host.
+func (b *bench) environment(url string, s shape.Shape, dir string) (host string, env []string, err error) {
+	config := filepath.Join(dir, "home", ".gitconfig")
+	telemetry := filepath.Join(dir, "home", ".config", "go", "telemetry", "mode")
+	err = os.MkdirAll(filepath.Dir(telemetry), 0o777)
+	err = errors.Join(err, os.WriteFile(config, fmt.Appendf(nil, "[url %q]\n\tinsteadOf = https://github.com/%s\n", url, s.Repo()), 0o666))
+	err = errors.Join(err, os.WriteFile(telemetry, []byte("off"), 0o666)) // it would be a process of its own
+	return url, []string{
+		"HOME=" + filepath.Join(dir, "home"), "TMPDIR=" + dir, "LC_ALL=C",
+		"GOPATH=" + filepath.Join(dir, "gopath"), "GOMODCACHE=" + filepath.Join(dir, "modcache"), "GOCACHE=" + b.goCache,
+		"GOENV=off", "GOWORK=off", "GOTOOLCHAIN=local", "GOFLAGS=-modcacherw", "GOPROXY=direct", "GOSUMDB=off", "GONOSUMDB=*",
+		"GIT_CONFIG_GLOBAL=" + config, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+	}, err
+}
+
+// serveProxy is the life of a process that is one of the systems.
+func serveProxy(sys system) error {
+	var spec proxySpec
+	if err := proc.Spec(&spec); err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if sys == peers {
+		return proc.Serve(&goproxy.Goproxy{Cacher: goproxy.DirCacher(spec.Dir), Logger: logger}, nil, nil)
+	}
+	if spec.CPU != "" {
+		f, err := os.Create(spec.CPU)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	if spec.Memory != "" {
+		runtime.MemProfileRate = 4096
+		defer writeMemory(spec.Memory)
+	}
+	return proc.Serve(vanity.Goproxy("/", spec.Config, vanity.WithStore(vanity.DirStore(spec.Dir)), vanity.WithLogger(logger)), nil, nil)
+}
+
+// writeMemory writes a profile of all that was allocated.
+func writeMemory(name string) {
+	f, err := os.Create(name)
+	if err == nil {
+		runtime.GC()
+		err = errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// serveHost is the life of a process that is the git host.
+func serveHost() error {
+	var dir string
+	if err := proc.Spec(&dir); err != nil {
+		return err
+	}
+	home, err := os.MkdirTemp("", "vanity-bench-host-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	host, err := upstream.New(dir, home)
+	if err != nil {
+		return err
+	}
+	return proc.Serve(http.HandlerFunc(host.ServeHTTP), func(l net.Listener) net.Listener { return host.Listener(l) },
+		func(string) any { return host.Count() })
+}
+
+// hash is what the go command says of a version, which is asked once and kept beside the repositories.
+func (b *bench) hash(s shape.Shape, version string) (string, error) {
+	name := filepath.Join(b.repos, s.Repo()+".git", "vanity-bench-"+version)
+	if sum, err := os.ReadFile(name); err == nil {
+		return string(sum), nil
+	}
+	dir, err := os.MkdirTemp(b.tmp, "judge-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	_, env, err := b.environment(b.host.URL+upstream.Path("all", 0, s.Repo()), s, dir)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "mod", "download", "-json", s.Module()+"@"+version)
+	cmd.Dir = dir
+	cmd.Env = gittest.Environ(env...)
+	out, err := cmd.Output()
+	var download struct{ Sum, Error string }
+	if jsonErr := json.Unmarshal(out, &download); err != nil || jsonErr != nil || download.Sum == "" {
+		return "", fmt.Errorf("go mod download %s@%s: %w\n%s", s.Module(), version, errors.Join(err, jsonErr), out)
+	}
+	return download.Sum, os.WriteFile(name, []byte(download.Sum), 0o666)
+}

@@ -62,7 +62,7 @@ func (b *bench) measure(sys system, c cold) (s sample, err error) {
 		return s, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := b.start(sys, c.shape, upstream.Path(c.rule, c.latency, c.shape.Repo()), dir)
+	p, err := b.start(sys, c.shape, upstream.Path(c.rule, c.latency, c.shape.Repository()), dir)
 	if err != nil {
 		return s, err
 	}

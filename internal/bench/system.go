@@ -138,7 +138,7 @@ func serveHost() error {
 
 // hash is what the go command says of a version, which is asked once and kept beside the repositories.
 func (b *bench) hash(s shape.Shape, version string) (string, error) {
-	name := filepath.Join(b.repos, s.Repo()+".git", "vanity-bench-"+version)
+	name := filepath.Join(b.repos, s.Repository(), "vanity-bench-"+version)
 	if sum, err := os.ReadFile(name); err == nil {
 		return string(sum), nil
 	}
@@ -147,7 +147,7 @@ func (b *bench) hash(s shape.Shape, version string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	_, env, err := b.environment(b.host.URL+upstream.Path("all", 0, s.Repo()), s, dir)
+	_, env, err := b.environment(b.host.URL+upstream.Path("all", 0, s.Repository()), s, dir)
 	if err != nil {
 		return "", err
 	}

@@ -19,27 +19,33 @@ import (
 // format changes when the generators do, so that repositories made by others are made anew.
 const format = 1
 
-// Build makes the repository DIR/bench/NAME.git, unless it is there as it should be.
-func (s Shape) Build(dir string) error {
+// Repository is the name of the directory that Build makes. Another shape of the same name has another.
+func (s Shape) Repository() string {
 	spec, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // there is nothing in it that JSON can't have
+	}
+	return fmt.Sprintf("%s-%.4x.git", s.Name, sha256.Sum256(append(spec, format)))
+}
+
+// Build makes the bare repository below a directory, unless it is there.
+func (s Shape) Build(dir string) error {
+	target := filepath.Join(dir, s.Repository())
+	if _, err := os.Stat(target); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	made, err := os.MkdirTemp(dir, "making-")
 	if err != nil {
 		return err
 	}
-	target := filepath.Join(dir, s.Repo()+".git")
-	stamp := fmt.Sprintf("%d %x\n", format, sha256.Sum256(spec))
-	if old, err := os.ReadFile(filepath.Join(target, "vanity-bench")); err == nil && string(old) == stamp {
-		return nil
-	}
-	if err := os.RemoveAll(target); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(target, 0o777); err != nil {
-		return err
-	}
-	if err := s.build(target); err != nil {
+	defer os.RemoveAll(made)
+	if err := s.build(made); err != nil {
 		return fmt.Errorf("repository %s: %w", s.Name, err)
 	}
-	return os.WriteFile(filepath.Join(target, "vanity-bench"), []byte(stamp), 0o666)
+	return os.Rename(made, target)
 }
 
 func (s Shape) build(dir string) error {

@@ -128,13 +128,17 @@ func (h *history) directories(p Part) []string {
 
 // file makes one that is like no other.
 func (h *history) file(p Part) *file {
-	h.text.NewFile()
+	h.text.NewFile(p.Words)
 	f := &file{name: h.text.Name(1)}
 	if p.Raw {
 		f.pieces = []string{h.noise(p.Mean)}
 		return f
 	}
-	f.pieces = append([]string{h.text.Header(strings.ToLower(f.name))}, h.text.Declarations(h.text.Size(p.Mean-700))...)
+	size := p.Mean - 700
+	if !p.Even {
+		size = h.text.Size(size)
+	}
+	f.pieces = append([]string{h.text.Header(strings.ToLower(f.name))}, h.text.Declarations(size)...)
 	return f
 }
 
@@ -172,7 +176,7 @@ func (h *history) edit(f *file) {
 			f.pieces = append(f.pieces[:len(f.pieces):len(f.pieces)], fmt.Sprintf("// %d\n", h.next))
 			continue
 		}
-		h.text.NewFile()
+		h.text.NewFile(0)
 		f.pieces = append([]string(nil), f.pieces...)
 		f.pieces[1+h.r.IntN(len(f.pieces)-1)] = h.text.Declaration()
 	}

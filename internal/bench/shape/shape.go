@@ -27,6 +27,8 @@ type Part struct {
 	Dirs  int     // over which they are spread; if 1, they are in Dir itself
 	Files int     // in all, without those that make modules
 	Mean  int     // size
+	Even  bool    // all have about that
+	Words int     // of which a text is made, see source.Writer.NewFile
 	Kin   int     // so many are of one kind, and differ in names and some places; 0 and 1: every file is different
 	Fresh float64 // the share of such a file that is its own
 	Raw   bool    // bytes that can't be compressed, in place of text
@@ -34,7 +36,7 @@ type Part struct {
 	Modules bool // each directory is a module
 }
 
-// Repo is the path of the repository at its host.
+// Repo is the path of the repository at github.com, where the module's path has it.
 func (s Shape) Repo() string { return "bench/" + s.Name }
 
 // Module is the path of the module that is measured.
@@ -90,19 +92,19 @@ var All = []Shape{{
 	Name: "monosub", Seed: 3, Dir: "sdk/network", Versions: 100, Commits: 3000, Edits: 5, Tags: 34900,
 	Parts: []Part{
 		{Dir: "sdk/network", Dirs: 1, Files: 115, Mean: 4000},
-		{Dir: "sdk/network", Dirs: 1, Files: 86, Mean: 170000, Kin: 20, Fresh: 0.03},
-		{Dir: "sdk", Dirs: 350, Files: 12170, Mean: 6500, Kin: 4, Fresh: 0.3, Modules: true},
+		{Dir: "sdk/network", Dirs: 1, Files: 86, Mean: 180000, Even: true, Kin: 20, Fresh: 0.015},
+		{Dir: "sdk", Dirs: 350, Files: 12170, Mean: 6800, Kin: 4, Fresh: 0.3, Modules: true},
 	},
 }, {
 	Name: "monosub2", Seed: 4, Dir: "exporter/storage/blob", Versions: 60, Commits: 3000, Edits: 5, Tags: 6000, Annotated: true,
 	Parts: []Part{
-		{Dir: "exporter/storage/blob", Dirs: 8, Files: 277, Mean: 2000, Kin: 3, Fresh: 0.3},
-		{Dir: "exporter", Dirs: 110, Files: 6300, Mean: 5500, Kin: 3, Fresh: 0.5, Modules: true},
-		{Dir: "receiver", Dirs: 110, Files: 6300, Mean: 5500, Kin: 3, Fresh: 0.5, Modules: true},
+		{Dir: "exporter/storage/blob", Dirs: 8, Files: 277, Mean: 1500, Kin: 3, Fresh: 0.3, Words: 20},
+		{Dir: "exporter", Dirs: 110, Files: 6300, Mean: 6800, Kin: 3, Fresh: 0.65, Modules: true},
+		{Dir: "receiver", Dirs: 110, Files: 6300, Mean: 6800, Kin: 3, Fresh: 0.65, Modules: true},
 	},
 }, {
 	Name: "giant", Seed: 5, Versions: 3600, Commits: 3600, Edits: 3, Annotated: true,
-	Parts: []Part{{Dir: "service", Dirs: 900, Files: 36178, Mean: 3700, Kin: 40, Fresh: 0.02}},
+	Parts: []Part{{Dir: "service", Dirs: 900, Files: 36178, Mean: 3300, Words: 3, Kin: 40, Fresh: 0.05}},
 }, {
 	Name: "huge", Seed: 6, Versions: 3, Commits: 12, Edits: 2,
 	Parts: []Part{

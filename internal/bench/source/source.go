@@ -26,20 +26,26 @@ type Writer struct {
 // New returns a writer that takes its choices from r.
 func New(r *rand.Rand) *Writer {
 	w := &Writer{r: r}
-	w.NewFile()
+	w.NewFile(0)
 	return w
 }
 
-// NewFile begins a file, with names of its own.
-func (w *Writer) NewFile() {
+// usual is how many words a file has, if nobody says.
+const usual = 40
+
+// NewFile begins a file with n words and names made of them. The fewer, the better it can be compressed.
+func (w *Writer) NewFile(n int) {
+	if n == 0 {
+		n = usual
+	}
 	w.words, w.names, w.phrases = w.words[:0], w.names[:0], w.phrases[:0]
-	for range 40 {
+	for range n {
 		w.words = append(w.words, words[w.r.IntN(len(words))])
 	}
-	for range 16 {
+	for range max(n*2/5, 1) {
 		w.names = append(w.names, w.Name(1+w.r.IntN(2)))
 	}
-	for range 8 {
+	for range max(n/5, 1) {
 		w.phrases = append(w.phrases, w.phrase())
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cgi"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -91,7 +91,8 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Dir:  h.dir,
 		Env: append(gittest.GitEnviron(h.home, filters.Config()...),
 			"GIT_PROJECT_ROOT="+h.dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_PROTOCOL="+r.Header.Get("Git-Protocol")),
-		Stderr: os.Stderr,
+		Logger: log.New(io.Discard, "", 0),
+		Stderr: io.Discard, // the client is told as well
 	}).ServeHTTP(w, r)
 }
 

@@ -1,57 +1,34 @@
 package main
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"example.com/vanity/internal/bench/shape"
 )
 
-// colds are all cold measurements.
-func colds() []cold {
-	var all []cold
+// comparisons are all that there are, in the order of the table. The shapes are small, medium, monosub, monosub2, giant and
+// huge, of whatever size.
+func (b *bench) comparisons(shapes []shape.Shape) []comparison {
+	var all []comparison
+	small, monosub, monosub2 := shapes[0], shapes[2], shapes[3]
 	for _, rule := range []string{"forge", "all"} {
-		for _, s := range shape.All {
-			all = append(all, cold{shape: s, rule: rule})
+		for _, s := range shapes {
+			all = append(all, b.cold(cold{shape: s, version: s.Last(), rule: rule}))
 		}
-	}
-	for _, name := range []string{"small", "monosub2"} {
-		s, _ := shape.Find(name)
-		all = append(all, cold{shape: s, rule: "forge", latency: 40 * time.Millisecond}, cold{shape: s, rule: "all", latency: 40 * time.Millisecond})
-	}
-	for _, rule := range []string{"forge", "all"} {
-		for _, s := range shape.All {
-			all = append(all, cold{shape: s, rule: rule, list: true}, cold{shape: s, rule: rule, further: true})
+		for _, s := range []shape.Shape{small, monosub2} {
+			all = append(all, b.cold(cold{shape: s, version: s.Last(), rule: rule, latency: 40 * time.Millisecond}))
 		}
-	}
-	return all
-}
-
-// compare measures the systems in turns, and prints what came out.
-func (b *bench) compare(c cold) error {
-	if err := c.shape.Build(b.repos); err != nil {
-		return err
-	}
-	samples := make(map[system][]sample)
-	for range b.rounds {
-		for _, sys := range b.systems {
-			s, err := b.measure(sys, c)
-			if err != nil {
-				return err
-			}
-			samples[sys] = append(samples[sys], s)
+		for _, s := range shapes[:5] {
+			all = append(all, b.cold(cold{shape: s, version: s.Last(), rule: rule, list: true}))
 		}
-	}
-	for _, sys := range b.systems {
-		fmt.Printf("%-32s %-8s", c, sys)
-		var times []time.Duration
-		for _, s := range samples[sys] {
-			times = append(times, s.time.Round(time.Millisecond))
+		for _, s := range shapes[:5] {
+			// The go command has fetched the highest version already when it is asked for another one first.
+			all = append(all, b.cold(cold{shape: s, version: s.Previous(), known: s.Last(), rule: rule}))
 		}
-		slices.Sort(times)
-		last := samples[sys][len(samples[sys])-1]
-		fmt.Printf(" %v  %d requests %.3f MB  peak %.1f MB\n", times, last.upstream.Requests, float64(last.upstream.Bytes())/1e6, float64(last.peak)/1e6)
+		all = append(all, b.crowd(monosub2, rule), b.crowd(monosub, rule))
 	}
-	return nil
+	return append(all,
+		b.hot(small, "info", 1.6), b.hot(small, "mod", 1.6), b.hot(small, "list", 1.6),
+		b.hot(monosub2, "zip", 1), b.hot(monosub, "zip", 1),
+		b.pages(1000), b.pages(100_000))
 }

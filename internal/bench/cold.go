@@ -3,26 +3,34 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
-
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
 
 	"example.com/vanity/internal/bench/proc"
 	"example.com/vanity/internal/bench/shape"
 	"example.com/vanity/internal/bench/upstream"
 )
 
+// Names of figures.
+const (
+	seconds  = "time, s"
+	traffic  = "upstream, MB"
+	requests = "upstream requests"
+	fetches  = "upstream fetches"
+	memory   = "peak RSS, MB"
+	rate     = "requests/s"
+)
+
 // A cold is a measurement of a proxy that knows nothing yet.
 type cold struct {
 	shape   shape.Shape
+	version string
 	rule    string // of the host
 	latency time.Duration
-	list    bool // asked for before the rest
-	further bool // what is measured is another version, after one
+	list    bool   // asked for before the rest
+	known   string // version that was asked for before; what is measured is a further one
 }
 
 func (c cold) String() string {
@@ -33,10 +41,45 @@ func (c cold) String() string {
 	if c.list {
 		name += ", list"
 	}
-	if c.further {
+	if c.known != "" {
 		name += ", further version"
 	}
 	return name
+}
+
+// want are the targets.
+func (c cold) want() []target {
+	name, _, _ := strings.Cut(c.shape.Name, "-")
+	levels := 0.0 // that the host has us descend
+	if c.rule != "all" && c.shape.Dir != "" {
+		levels = float64(1 + strings.Count(c.shape.Dir, "/"))
+	}
+	bytes := map[string]float64{"monosub": 0.025, "monosub2": 0.01}[name]
+	if bytes == 0 || c.known != "" || c.list {
+		bytes = 1
+	}
+	targets := []target{{traffic, bytes, ratioAtMost}}
+	if limit, ok := map[string]float64{"giant": 96, "huge": 128}[name]; ok {
+		targets = append(targets, target{memory, limit, atMost})
+	}
+	switch {
+	case c.known != "":
+		return append(targets, target{requests, 3, atMost})
+	case c.list:
+		return append(targets, target{requests, 4 + levels, atMost})
+	}
+	if limit, ok := map[string]float64{"small": 0.25, "medium": 0.12, "monosub": 0.10, "monosub2": 0.08, "giant": 0.25}[name]; ok {
+		targets = append(targets, target{seconds, limit, ratioAtMost})
+	}
+	return targets
+}
+
+// comparison is the measurement with the systems that were chosen.
+func (b *bench) cold(c cold) comparison {
+	return comparison{name: c.String(), systems: b.systems, targets: c.want(), measure: func(sys system) ([]figure, error) {
+		s, err := b.measure(sys, c)
+		return s.figures(), err
+	}}
 }
 
 // A sample is what was measured once.
@@ -44,6 +87,15 @@ type sample struct {
 	time     time.Duration
 	upstream upstream.Count
 	peak     int64
+}
+
+func (s sample) figures() []figure {
+	return []figure{
+		{seconds, s.time.Seconds()},
+		{traffic, float64(s.upstream.Bytes()) / 1e6},
+		{requests, float64(s.upstream.Requests)},
+		{memory, float64(s.peak) / 1e6},
+	}
 }
 
 // files are what is asked for, in the go command's order.
@@ -66,25 +118,20 @@ func (b *bench) measure(sys system, c cold) (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	client := newClient(p.URL, c.shape.Module())
-	defer client.http.CloseIdleConnections()
-	s, err = b.ask(client, p, c, filepath.Join(dir, "zip"))
+	s, err = b.ask(p, c, filepath.Join(dir, "zip"))
 	if stopErr := p.Stop(); err == nil {
 		err = stopErr
 	}
-	if err != nil {
-		return s, fmt.Errorf("%s: %s: %w", c, sys, err)
-	}
-	return s, nil
+	return s, err
 }
 
 // ask is the part of a measurement that is timed, and what is checked afterwards.
-func (b *bench) ask(client *client, p *proc.Process, c cold, zip string) (s sample, err error) {
-	if c.further {
-		for _, f := range c.files(c.shape.Previous()) {
-			if err := client.get(f, io.Discard); err != nil {
-				return s, err
-			}
+func (b *bench) ask(p *proc.Process, c cold, zip string) (s sample, err error) {
+	client := newClient(p.URL, c.shape.Module())
+	defer client.http.CloseIdleConnections()
+	if c.known != "" {
+		if err := client.getAll(c.files(c.known), io.Discard); err != nil {
+			return s, err
 		}
 	}
 	out, err := os.Create(zip)
@@ -92,76 +139,33 @@ func (b *bench) ask(client *client, p *proc.Process, c cold, zip string) (s samp
 		return s, err
 	}
 	defer out.Close()
+	s, err = b.timed(p, func() error { return client.getAll(c.files(c.version), out) })
+	if err != nil {
+		return s, err
+	}
+	return s, b.judge(c.shape, c.version, zip)
+}
+
+// timed measures a process while something is done with it.
+func (b *bench) timed(p *proc.Process, do func() error) (s sample, err error) {
 	before, err := b.count()
 	if err != nil {
 		return s, err
 	}
 	watch := proc.Watching(p.PID())
 	start := time.Now()
-	for _, f := range c.files(c.shape.Last()) {
-		w := io.Discard
-		if filepath.Ext(f) == ".zip" {
-			w = out
-		}
-		if err := client.get(f, w); err != nil {
-			watch.Peak()
-			return s, err
-		}
-	}
+	err = do()
 	s.time = time.Since(start)
+	s.peak = watch.Peak()
+	if err != nil {
+		return s, err
+	}
 	own, err := proc.Peak(p.PID())
-	s.peak = max(watch.Peak(), own)
 	if err != nil {
 		return s, err
 	}
+	s.peak = max(s.peak, own)
 	after, err := b.count()
-	if err != nil {
-		return s, err
-	}
 	s.upstream = after.Sub(before)
-	return s, b.judge(c.shape, c.shape.Last(), zip)
-}
-
-// judge compares the hash of a zip with what the go command says.
-func (b *bench) judge(s shape.Shape, version, zip string) error {
-	want, err := b.hash(s, version)
-	if err != nil {
-		return err
-	}
-	got, err := dirhash.HashZip(zip, dirhash.Hash1)
-	if err != nil {
-		return err
-	}
-	if got != want {
-		return fmt.Errorf("the zip of %s@%s has the hash %s, while the go command says %s", s.Module(), version, got, want)
-	}
-	return nil
-}
-
-// A client asks a proxy for files of a module.
-type client struct {
-	base string
-	http *http.Client
-}
-
-func newClient(url, modPath string) *client {
-	escaped, err := module.EscapePath(modPath)
-	if err != nil {
-		panic(err) // a shape of ours
-	}
-	return &client{base: url + "/" + escaped + "/@v/", http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-}
-
-func (c *client) get(name string, w io.Writer) error {
-	resp, err := c.http.Get(c.base + name)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-		return fmt.Errorf("%s: %s: %s", name, resp.Status, body)
-	}
-	_, err = io.Copy(w, resp.Body)
-	return err
+	return s, err
 }

@@ -8,26 +8,18 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 
 	"github.com/goproxy/goproxy"
 
 	"example.com/vanity"
+	"example.com/vanity/internal/bench/load"
 	"example.com/vanity/internal/bench/proc"
 	"example.com/vanity/internal/bench/shape"
 	"example.com/vanity/internal/bench/upstream"
-	"example.com/vanity/internal/gittest"
-)
-
-// A system is one of the programs that are compared.
-type system string
-
-const (
-	ours  system = "vanity"
-	peers system = "goproxy"
 )
 
 // A proxySpec says what a process is to serve.
@@ -40,6 +32,9 @@ type proxySpec struct {
 
 // start starts a proxy in a process of its own, with a directory that is empty.
 func (b *bench) start(sys system, s shape.Shape, repo, dir string) (*proc.Process, error) {
+	if err := s.Build(b.repos); err != nil {
+		return nil, err
+	}
 	host, env, err := b.environment(b.host.URL+repo, s, dir)
 	if err != nil {
 		return nil, err
@@ -84,7 +79,7 @@ func serveProxy(sys system) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if sys == peers {
+	if sys == peer {
 		return proc.Serve(&goproxy.Goproxy{Cacher: goproxy.DirCacher(spec.Dir), Logger: logger}, nil, nil)
 	}
 	if spec.CPU != "" {
@@ -117,6 +112,63 @@ func writeMemory(name string) {
 	}
 }
 
+// roles are what a process can be started for.
+var roles = map[string]func() error{
+	string(ours):     func() error { return serveProxy(ours) },
+	string(peer):     func() error { return serveProxy(peer) },
+	string(files):    serveFiles,
+	string(constant): serveConstant,
+	"host":           serveHost,
+	"site":           serveSite,
+	"load":           runLoad,
+}
+
+func serveFiles() error {
+	var dir string
+	if err := proc.Spec(&dir); err != nil {
+		return err
+	}
+	return proc.Serve(http.FileServer(http.Dir(dir)), nil, nil)
+}
+
+// serveConstant serves what is in a file, whatever it is asked for.
+func serveConstant() error {
+	var name string
+	if err := proc.Spec(&name); err != nil {
+		return err
+	}
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	length := strconv.Itoa(len(body))
+	return proc.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Length", length)
+		w.Write(body)
+	}), nil, nil)
+}
+
+func serveSite() error {
+	var paths int
+	if err := proc.Spec(&paths); err != nil {
+		return err
+	}
+	return proc.Serve(vanity.Meta(site(paths)), nil, nil)
+}
+
+func runLoad() error {
+	var spec load.Spec
+	if err := proc.Spec(&spec); err != nil {
+		return err
+	}
+	res, err := load.Run(spec)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(res)
+}
+
 // serveHost is the life of a process that is the git host.
 func serveHost() error {
 	var dir string
@@ -134,30 +186,4 @@ func serveHost() error {
 	}
 	return proc.Serve(http.HandlerFunc(host.ServeHTTP), func(l net.Listener) net.Listener { return host.Listener(l) },
 		func(string) any { return host.Count() })
-}
-
-// hash is what the go command says of a version, which is asked once and kept beside the repositories.
-func (b *bench) hash(s shape.Shape, version string) (string, error) {
-	name := filepath.Join(b.repos, s.Repository(), "vanity-bench-"+version)
-	if sum, err := os.ReadFile(name); err == nil {
-		return string(sum), nil
-	}
-	dir, err := os.MkdirTemp(b.tmp, "judge-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	_, env, err := b.environment(b.host.URL+upstream.Path("all", 0, s.Repository()), s, dir)
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "mod", "download", "-json", s.Module()+"@"+version)
-	cmd.Dir = dir
-	cmd.Env = gittest.Environ(env...)
-	out, err := cmd.Output()
-	var download struct{ Sum, Error string }
-	if jsonErr := json.Unmarshal(out, &download); err != nil || jsonErr != nil || download.Sum == "" {
-		return "", fmt.Errorf("go mod download %s@%s: %w\n%s", s.Module(), version, errors.Join(err, jsonErr), out)
-	}
-	return download.Sum, os.WriteFile(name, []byte(download.Sum), 0o666)
 }

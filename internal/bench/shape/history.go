@@ -50,7 +50,14 @@ type history struct {
 	light []lightTag
 }
 
-const began = 1_500_000_000 // the date of the first commit
+// date is the next commit's: an hour after the one before, or a minute where there are so many that it would be another century.
+func (h *history) date() int {
+	const began = 1_500_000_000
+	if h.Commits > 50_000 {
+		return began + h.next*60
+	}
+	return began + h.next*3600
+}
 
 // write writes all of a history, and gives the tags that are not in it.
 func (s Shape) write(w io.Writer) ([]lightTag, error) {
@@ -58,15 +65,19 @@ func (s Shape) write(w io.Writer) ([]lightTag, error) {
 	h := &history{Shape: s, w: bufio.NewWriterSize(w, 1<<20), r: r, text: source.New(r)}
 	h.layout()
 	h.first()
-	others := h.Tags
-	for n := 1; n <= h.Versions; n++ {
-		for commits := h.Commits*n/h.Versions - h.Commits*(n-1)/h.Versions; commits > 1; commits-- {
-			h.edit(h.files[h.r.IntN(len(h.files))])
+	releases := max(h.Versions, 1)
+	for n := 1; n <= releases; n++ {
+		for due := h.Commits * n / releases; h.next < due; {
+			if h.next == due-1 {
+				h.edit(h.files[h.r.IntN(h.own)]) // no version is like the one before
+			} else {
+				h.edit(h.files[h.r.IntN(len(h.files))])
+			}
 		}
-		h.edit(h.files[h.r.IntN(h.own)])
-		h.tag(h.Dir, h.Shape.Version(n))
-		for ; len(h.dirs) > 0 && others > h.Tags-h.Tags*n/h.Versions; others-- {
-			i := h.Tags - others
+		if h.Versions > 0 {
+			h.tag(h.Dir, h.Shape.Version(n))
+		}
+		for i := h.Tags * (n - 1) / releases; i < h.Tags*n/releases; i++ {
 			h.tag(h.dirs[i%len(h.dirs)], h.Shape.Version(i/len(h.dirs)))
 		}
 	}
@@ -165,11 +176,12 @@ func (h *history) first() {
 	h.commit("Import all.", h.files)
 }
 
-// edit writes a commit that changes a file, and others besides.
+// edit writes a commit that changes a file, and others besides, or nothing if the shape is such.
 func (h *history) edit(f *file) {
-	changed := []*file{f}
+	var changed []*file
 	for len(changed) < h.Edits {
-		changed = append(changed, h.files[h.r.IntN(len(h.files))])
+		changed = append(changed, f)
+		f = h.files[h.r.IntN(len(h.files))]
 	}
 	for _, f := range changed {
 		if f.raw {
@@ -180,12 +192,12 @@ func (h *history) edit(f *file) {
 		f.pieces = append([]string(nil), f.pieces...)
 		f.pieces[1+h.r.IntN(len(f.pieces)-1)] = h.text.Declaration()
 	}
-	h.commit(h.text.Word()+": change "+f.path+".", changed)
+	h.commit(h.text.Word()+": change "+h.text.Word()+" of "+f.path+".", changed)
 }
 
 // A commit has the mark of its number plus one, as zero is none.
 func (h *history) commit(message string, files []*file) {
-	who := fmt.Sprintf("Carl Committer <committer@example.com> %d +0000", began+h.next*3600)
+	who := fmt.Sprintf("Carl Committer <committer@example.com> %d +0000", h.date())
 	fmt.Fprintf(h.w, "commit refs/heads/main\nmark :%d\nauthor %s\ncommitter %s\ndata %d\n%s\n", h.next+1, who, who, len(message), message)
 	for _, f := range files {
 		content := f.content()
@@ -202,5 +214,5 @@ func (h *history) tag(dir, version string) {
 	}
 	message := "Release " + version + "\n"
 	fmt.Fprintf(h.w, "tag %s\nfrom :%d\ntagger Carl Committer <committer@example.com> %d +0000\ndata %d\n%s\n",
-		name, h.next, began+h.next*3600, len(message), message)
+		name, h.next, h.date(), len(message), message)
 }

@@ -13,12 +13,12 @@ type Shape struct {
 	Seed uint64
 
 	Dir       string // of the module that is measured, "" for the root
-	Versions  int    // that it has
+	Versions  int    // that it has; without any, there are pseudo-versions
 	Parts     []Part // the module's, and then those of other modules
 	Commits   int    // of all the history
-	Edits     int    // files changed by a commit
+	Edits     int    // files changed by a commit; 0: all commits are of the same files
 	Annotated bool   // tags
-	Tags      int    // of other modules
+	Tags      int    // of other modules, of which there must be some
 }
 
 // A Part is files of one kind.

@@ -35,12 +35,12 @@ func (b *bench) start(sys system, s shape.Shape, repo, dir string) (*proc.Proces
 	if err := s.Build(b.repos); err != nil {
 		return nil, err
 	}
-	host, env, err := b.environment(b.host.URL+repo, s, dir)
+	env, err := b.environment(b.host.URL+repo, s, dir)
 	if err != nil {
 		return nil, err
 	}
 	spec := proxySpec{
-		Config: vanity.Config{URL: host, Module: s.Module(), Directory: s.Dir, Tags: s.Pattern()},
+		Config: vanity.Config{URL: b.host.URL + repo, Module: s.Module(), Directory: s.Dir, Tags: s.Pattern()},
 		Dir:    filepath.Join(dir, "store"),
 	}
 	if sys == ours {
@@ -57,14 +57,14 @@ func numbered(name string, n int) string {
 	return fmt.Sprintf("%s.%d", name, n)
 }
 
-// environment makes a home with git and go as they are freshly installed, but that github.com is our host.
-func (b *bench) environment(url string, s shape.Shape, dir string) (host string, env []string, err error) {
+// environment makes a home with git and go as they are freshly installed, but that a repository of github.com is elsewhere.
+func (b *bench) environment(url string, s shape.Shape, dir string) (env []string, err error) {
 	config := filepath.Join(dir, "home", ".gitconfig")
 	telemetry := filepath.Join(dir, "home", ".config", "go", "telemetry", "mode")
 	err = os.MkdirAll(filepath.Dir(telemetry), 0o777)
-	err = errors.Join(err, os.WriteFile(config, fmt.Appendf(nil, "[url %q]\n\tinsteadOf = https://github.com/%s\n", url, s.Repo()), 0o666))
+	err = errors.Join(err, os.WriteFile(config, fmt.Appendf(nil, "[safe]\n\tdirectory = *\n[url %q]\n\tinsteadOf = https://github.com/%s\n", url, s.Repo()), 0o666))
 	err = errors.Join(err, os.WriteFile(telemetry, []byte("off"), 0o666)) // it would be a process of its own
-	return url, []string{
+	return []string{
 		"HOME=" + filepath.Join(dir, "home"), "TMPDIR=" + dir, "LC_ALL=C",
 		"GOPATH=" + filepath.Join(dir, "gopath"), "GOMODCACHE=" + filepath.Join(dir, "modcache"), "GOCACHE=" + b.goCache,
 		"GOENV=off", "GOWORK=off", "GOTOOLCHAIN=local", "GOFLAGS=-modcacherw", "GOPROXY=direct", "GOSUMDB=off", "GONOSUMDB=*",

@@ -122,7 +122,7 @@ func (h *history) part(number int, p Part) {
 
 // directories makes those of a part, with a go.mod each if it is one of modules.
 func (h *history) directories(p Part) []string {
-	if p.Dirs <= 1 {
+	if p.Dirs <= 1 && !p.Modules {
 		return []string{p.Dir}
 	}
 	dirs := make([]string, p.Dirs)

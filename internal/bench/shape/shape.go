@@ -69,6 +69,9 @@ func (s Shape) Divided(by int) Shape {
 	for i, p := range s.Parts {
 		p.Files = max(p.Files/by, 4)
 		p.Dirs = max(p.Dirs/by, 1)
+		if p.Raw {
+			p.Mean /= by
+		}
 		parts[i] = p
 	}
 	s.Parts = parts

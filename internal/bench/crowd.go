@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	crowd = 50
+	crowd = 50 // how many they are
 
 	many system = "50 at once"
 	one  system = "one"
 )
 
-// crowd compares many who want the same at once with one who wants it. All that they get is checked.
+// crowd compares many who want the same at once with one who wants it, who should get it as soon, but for noise.
 func (b *bench) crowd(s shape.Shape, rule string) comparison {
 	return comparison{
 		name:    "50 cold requests for the zip of " + s.Name + ", " + rule,
 		systems: []system{many, one},
-		targets: []target{{fetches, 1, ratioAtMost}, {requests, 1, ratioAtMost}, {memory, 64, atMost}, {seconds, 1, ratioAtMost}},
+		targets: []target{{fetches, 1, ratioAtMost}, {requests, 1, ratioAtMost}, {memory, 64, atMost}, {seconds, 1.2, ratioAtMost}},
 		measure: func(sys system) ([]figure, error) {
 			callers := 1
 			if sys == many {

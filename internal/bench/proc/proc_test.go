@@ -13,6 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if proc.Role() == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
 		os.Exit(m.Run())
 	}
 	if err := serve(); err != nil {

@@ -81,7 +81,7 @@ func (s Shape) Divided(by int) Shape {
 	return s
 }
 
-// All are the shapes of repositories that are well known, and a module as large as modules may be.
+// All are shapes that repositories have which are well known, and one with a module as large as modules may be.
 var All = []Shape{{
 	Name: "small", Seed: 1, Versions: 207, Commits: 414, Edits: 2, Annotated: true,
 	Parts: []Part{{Dirs: 4, Files: 28, Mean: 4200}},
@@ -115,13 +115,3 @@ var All = []Shape{{
 		{Dir: "text", Dirs: 40, Files: 2400, Mean: 100000},
 	},
 }}
-
-// Find is the shape of a name.
-func Find(name string) (Shape, bool) {
-	for _, s := range All {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Shape{}, false
-}

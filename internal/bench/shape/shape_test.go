@@ -148,12 +148,3 @@ func TestEmptyCommits(t *testing.T) {
 		t.Errorf("more than one tree:\n%s", got)
 	}
 }
-
-func TestFind(t *testing.T) {
-	if s, ok := shape.Find("giant"); !ok || s.Name != "giant" {
-		t.Errorf("giant is %v, %v", s.Name, ok)
-	}
-	if _, ok := shape.Find("dwarf"); ok {
-		t.Error("there is a dwarf")
-	}
-}

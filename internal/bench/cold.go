@@ -55,6 +55,9 @@ func (c cold) want() []target {
 		levels = float64(1 + strings.Count(c.shape.Dir, "/"))
 	}
 	bytes := map[string]float64{"monosub": 0.025, "monosub2": 0.01}[name]
+	if c.rule != "all" { // blob:none brings the trees of all the repository
+		bytes = map[string]float64{"monosub": 0.045, "monosub2": 0.03}[name]
+	}
 	if bytes == 0 || c.known != "" || c.list {
 		bytes = 1
 	}

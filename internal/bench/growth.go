@@ -129,12 +129,15 @@ func (a axis) write(out io.Writer, rule, name string, values []float64) {
 	if n := len(values); n > 1 {
 		last = slope(a.sizes[n-2:], values[n-2:])
 	}
-	verdict := "met"
-	if last > a.limit {
+	limit, verdict := fmt.Sprintf("at most %g", a.limit), "met"
+	switch {
+	case name == seconds && a.limit == nothing:
+		limit, verdict = "", "" // git itself takes longer to open a larger repository
+	case last > a.limit:
 		verdict = "**missed**"
 	}
-	fmt.Fprintf(out, "| %s | %s | %s | %s | %.2f | %.2f | at most %g | %s |\n",
-		a.name, rule, name, strings.Join(measured, ", "), all, last, a.limit, verdict)
+	fmt.Fprintf(out, "| %s | %s | %s | %s | %.2f | %.2f | %s | %s |\n",
+		a.name, rule, name, strings.Join(measured, ", "), all, last, limit, verdict)
 }
 
 // slope is that of the line through the logarithms, by least squares.

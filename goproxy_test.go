@@ -738,6 +738,56 @@ func TestUpstreamCost(t *testing.T) {
 	}
 }
 
+// TestUpstreamCostSmall counts what a small module costs: its files come with its go.mod, but for those that may be large.
+func TestUpstreamCostSmall(t *testing.T) {
+	small := gittest.New(t, `
+write
+commit one
+tag v1.0.0
+tag lib/v1.0.0
+-- go.mod --
+module go.acme.test/small
+-- LICENSE --
+MIT
+-- small.go --
+package small
+-- lib/go.mod --
+module go.acme.test/lib
+-- lib/.gitattributes --
+*.txt text eol=crlf
+-- lib/lib.go --
+package lib
+-- lib/sub/sub.go --
+package sub
+`)
+	large := gittest.New(t, "repeat 70 f%.go 'package large'\nwrite\ncommit one\ntag v1.0.0\n-- go.mod --\nmodule go.acme.test/large\n")
+	binary := gittest.New(t, "write\ncommit one\ntag v1.0.0\n-- go.mod --\nmodule go.acme.test/binary\n-- program --\n\x7fELF\n")
+	plain := gittest.New(t, "repeat 60 f%.go 'package plain'\nwrite\ncommit one\ntag v1.0.0\n-- go.mod --\nmodule go.acme.test/plain\n-- LICENSE --\nMIT\n")
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"small": small, "plain": plain, "large": large, "binary": binary})
+	for _, tt := range []struct {
+		repo, dir, module string
+		want              int // requests for the list, the info, the go.mod and the zip
+	}{
+		{"small", "", "go.acme.test/small", 4},  // there is a module within, whose files are not wanted
+		{"small", "lib", "go.acme.test/lib", 4}, // one is refused
+		{"plain", "", "go.acme.test/plain", 3},
+		{"large", "", "go.acme.test/large", 4},
+		{"binary", "", "go.acme.test/binary", 4},
+	} {
+		cfg := vanity.Config{URL: server.URL + "/" + tt.repo, Module: tt.module, Directory: tt.dir, Tags: strings.TrimPrefix(tt.dir+"/v*", "/")}
+		base := serve(t, vanity.Goproxy("", cfg))
+		server.Reset()
+		for _, file := range []string{"list", "v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip"} {
+			if status, _, body := get(t, base+"/"+tt.module+"/@v/"+file); status != 200 {
+				t.Fatalf("%s: status %d, %s", file, status, body)
+			}
+		}
+		if n := len(server.Requests()); n != tt.want {
+			t.Errorf("%s: %d requests, want %d", tt.module, n, tt.want)
+		}
+	}
+}
+
 // objectBytes is what git itself needs for objects, all that they reach included, in a pack.
 func objectBytes(t *testing.T, repo *gittest.Repo, revs ...string) int64 {
 	t.Helper()

@@ -99,7 +99,7 @@ func (m *Module) findDir(ctx context.Context, r *root) error {
 }
 
 // readGoMods reads the files that there are, nil standing for the others. If they did not come along with the commit, the zip
-// is not made to ask for trees once more.
+// is not made to ask for trees once more, nor for the files of a small module.
 func (r *root) readGoMods(ctx context.Context, names []string) ([][]byte, error) {
 	hashes := make([]git.Hash, len(names))
 	var blobs []git.Hash
@@ -114,6 +114,7 @@ func (r *root) readGoMods(ctx context.Context, names []string) ([][]byte, error)
 		}
 	}
 	if !r.snapshot.Has(blobs...) {
+		blobs = append(blobs, r.companions(parent(names[0]))...)
 		if err := r.snapshot.LoadTrees(ctx, blobs...); err != nil {
 			return nil, err
 		}

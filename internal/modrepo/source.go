@@ -127,7 +127,7 @@ func (s *Source) look(ctx context.Context, prefixes ...string) ([]git.Ref, tags,
 // maxKept bounds the tags that are remembered, and maxKeptBytes their names. Where there are more, they are listed anew
 // whenever they are wanted.
 const (
-	maxKept      = 2000
+	maxKept      = 4000
 	maxKeptBytes = 200 << 10
 )
 

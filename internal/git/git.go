@@ -112,7 +112,7 @@ type Limits struct {
 	Inflated  int64         // bytes of all objects of one pack; default 4 GiB
 	Depth     int           // length of a delta chain; default 4,096, which is git's own bound
 	Entries   int           // files and directories of one walk; default 1,000,000
-	Trees     int           // objects that are worth having in one trip rather than a level a trip; default 20,000
+	Trees     int           // objects that are worth having in one trip rather than a level a trip; default 10,000
 	Stall     time.Duration // time without a byte from the host; default 30 s
 }
 
@@ -136,7 +136,7 @@ func (l Limits) withDefaults() Limits {
 	defInt(&l.Depth, 4096)
 	l.Depth = min(l.Depth, math.MaxUint16) // see entry
 	defInt(&l.Entries, 1_000_000)
-	defInt(&l.Trees, 20_000)
+	defInt(&l.Trees, 10_000)
 	if l.Stall == 0 {
 		l.Stall = 30 * time.Second
 	}

@@ -144,13 +144,14 @@ func (m *memory) put(e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	sh := m.shard([]byte(e.name))
-	if s := sh.slots[e.name]; s != nil { // whoever writes to a shard has m.mu, so that reading takes no lock here
-		if s.outlasts(e) {
-			return
+	was := sh.slots[e.name] // whoever writes to a shard has m.mu, so that reading takes no lock here
+	switch {
+	case was != nil && was.outlasts(e):
+		return
+	case e.cost() > maxEntry:
+		if was != nil {
+			m.drop(was)
 		}
-		m.drop(s)
-	}
-	if e.cost() > maxEntry {
 		m.lend(e)
 		return
 	}
@@ -159,7 +160,10 @@ func (m *memory) put(e entry) {
 	}
 	s := &slot{entry: e, ordered: m.clock.Add(1)}
 	s.used.Store(s.ordered)
-	sh.set(s)
+	sh.set(s) // in one step: there is one of the two at any time
+	if was != nil {
+		m.leave(was)
+	}
 	heap.Push(&m.recent[e.rank], s)
 	m.size += e.cost()
 	for r := bulk; m.size > maxMemory && r < ranks; {
@@ -215,11 +219,17 @@ func (m *memory) forget(name string, c *content) {
 	}
 }
 
+// drop takes a slot out of its shard.
 func (m *memory) drop(s *slot) {
 	sh := m.shard([]byte(s.name))
 	sh.mu.Lock()
 	delete(sh.slots, s.name)
 	sh.mu.Unlock()
+	m.leave(s)
+}
+
+// leave lets go of what no shard has any more.
+func (m *memory) leave(s *slot) {
 	heap.Remove(&m.recent[s.rank], s.place)
 	m.size -= s.cost()
 	if s.content != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -261,6 +262,36 @@ func TestNoDisk(t *testing.T) {
 	if _, err := c.ask(t.Context(), "/@v/v1.0.0.info"); err == nil || !strings.Contains(err.Error(), "spooling") || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want the error of the disk", err)
 	}
+}
+
+// What is there is there at any time, also while another is put in its place.
+func TestNoGap(t *testing.T) {
+	t.Parallel()
+	var m modstore.Memory
+	now := time.Now()
+	m.Put("a", "text", modstore.Common, now)
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if !m.Has("a") {
+					t.Error("it is gone")
+					return
+				}
+			}
+		})
+	}
+	for i := range 100_000 {
+		m.Put("a", "text", modstore.Common, now.Add(time.Duration(i)))
+	}
+	close(done)
+	readers.Wait()
 }
 
 // BenchmarkMemory has all cores look up the same few entries.

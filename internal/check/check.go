@@ -52,8 +52,9 @@ var refRules = []struct {
 // anyElement reports whether f holds for an element of a slash-separated path.
 func anyElement(f func(elem string) bool) func(path string) bool {
 	return func(path string) bool {
-		for elem := range strings.SplitSeq(path, "/") {
-			if f(elem) {
+		for more := true; more; { // not by strings.SplitSeq, which takes memory
+			var elem string
+			if elem, path, more = strings.Cut(path, "/"); f(elem) {
 				return true
 			}
 		}

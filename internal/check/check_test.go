@@ -75,3 +75,10 @@ func TestFaults(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What is right is found to be so on each request for a module below another, and so must cost little.
+func TestTagsAllocations(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { check.Tags("libs/tool/sub/v*") }); n > 1 {
+		t.Errorf("%v allocations, want 1", n)
+	}
+}

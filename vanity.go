@@ -99,8 +99,9 @@
 // All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
 // alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 512 KiB, in temporary files (see
 // [os.TempDir]), which have no name where the system allows that. The infos of versions go last. Without a store, an answer
-// of more than 16 MiB is there only as long as somebody reads it. What was fetched from git hosts is kept for a minute
-// after its last use, in temporary files of up to 256 MiB.
+// of more than 16 MiB is there only as long as somebody reads it. What the last few thousand paths come to is remembered in
+// up to 16 MiB more. What was fetched from git hosts is kept for a minute after its last use, in temporary files of up to
+// 256 MiB.
 //
 // # Answers
 //
@@ -323,8 +324,9 @@ func ParseSite(data []byte) (Site, error) {
 // for first is redirected there.
 //
 // A page for the go command is kept in memory once it is made, up to 96 MiB of them for a handler, which has room for those of
-// 100,000 imports. What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
-// list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
+// 100,000 imports; and so are the paths asked for lately, up to 52 MiB of them if there are so many imports, and 4 MiB if there
+// are few. What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer
+// than a list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
 // shared, and one more request to the git host learns the dates. A page waits 3 seconds for it, then goes without versions.
 // Pages have a Content-Security-Policy by which nothing runs and nothing is loaded, unless one is set by whoever calls
 // the handler.
@@ -489,7 +491,7 @@ func (m *metaHandler) goGetPage(r *http.Request, d discovery.Site, rest, importP
 		return nil, false
 	}
 	data := bytes.Clone(found.GoGet()) // without room to grow
-	page := &goGetPage{data, etagOf(data), strconv.Itoa(len(data))}
+	page := newGoGetPage(data)
 	if isMain {
 		isMain = m.goGets.keep(match.Key, page)
 	}
@@ -501,6 +503,13 @@ func (m *metaHandler) goGetPage(r *http.Request, d discovery.Site, rest, importP
 type goGetPage struct {
 	data         []byte
 	etag, length string
+}
+
+// newGoGetPage has what goes into the header in one piece: of many pages each has to be fetched from afar.
+func newGoGetPage(data []byte) *goGetPage {
+	etag := etagOf(data)
+	both := etag + strconv.Itoa(len(data))
+	return &goGetPage{data, both[:len(etag)], both[len(etag):]}
 }
 
 // goGets are the pages for the go command that were made. Those of the site's own imports stay, as many as there is room for,
@@ -560,8 +569,10 @@ func (g *goGets) keep(key string, page *goGetPage) bool {
 
 // note remembers a path. The string that it is a part of may be longer.
 func (g *goGets) note(host, path string, page *goGetPage, isOwn bool) {
+	if len(path) > maxGoGetKey {
+		return
+	}
 	switch key := (goGetKey{host, strings.Clone(path)}); {
-	case len(path) > maxGoGetKey:
 	case isOwn:
 		g.paths.Put(key, page)
 	case len(page.data) <= maxGoGet:

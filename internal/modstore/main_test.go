@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,13 +198,22 @@ type answer struct {
 	fixed, stale bool
 }
 
-// ask gives a file by the end of its URL, such as "/@v/list".
+// ask gives a file by the end of its URL, such as "/@v/list": what is ready, or else what there is.
 func (c *client) ask(ctx context.Context, file string) (answer, error) {
 	req, err := modproxy.Parse(c.m.Path + file)
 	if err != nil {
 		return answer{}, err
 	}
-	content, err := c.store.File(ctx, c.m, req)
+	held, content, ok := c.store.Ready(ctx, &c.m, req.Kind, c.m.Path+file)
+	switch {
+	case ok && content == nil:
+		if sum := sha256.Sum256(held.Data); held.ETag != `"`+hex.EncodeToString(sum[:])+`"` || held.Length != strconv.Itoa(len(held.Data)) {
+			c.t.Errorf("%s: ETag is %s, length %s of %d bytes with hash %x", file, held.ETag, held.Length, len(held.Data), sum)
+		}
+		return answer{string(held.Data), held.Fixed, false}, nil
+	case !ok:
+		content, err = c.store.File(ctx, c.m, req)
+	}
 	if err != nil {
 		if content != nil {
 			c.t.Errorf("%s: content beside the error %v", file, err)

@@ -27,14 +27,18 @@ const (
 type cold struct {
 	shape   shape.Shape
 	version string
+	highest bool   // version is the highest, as is said only where it may be another
 	rule    string // of the host
 	latency time.Duration
 	list    bool   // asked for before the rest
-	known   string // version that was asked for before; what is measured is a further one
+	known   string // version that was asked for before, and the list; what is measured is a further one
 }
 
 func (c cold) String() string {
 	name := fmt.Sprintf("cold %s, %s", c.shape.Name, c.rule)
+	if c.highest {
+		name += ", highest"
+	}
 	if c.latency > 0 {
 		name += fmt.Sprint(", ", c.latency)
 	}
@@ -70,6 +74,8 @@ func (c cold) want() []target {
 		return append(targets, target{requests, 3, atMost})
 	case c.list:
 		return append(targets, target{requests, 4 + levels, atMost})
+	case c.highest:
+		return targets
 	}
 	if limit, ok := map[string]float64{"small": 0.25, "medium": 0.12, "monosub": 0.10, "monosub2": 0.08, "giant": 0.25}[name]; ok {
 		targets = append(targets, target{seconds, limit, ratioAtMost})
@@ -133,7 +139,7 @@ func (b *bench) ask(p *proc.Process, c cold, zip string) (s sample, err error) {
 	client := newClient(p.URL, c.shape.Module())
 	defer client.http.CloseIdleConnections()
 	if c.known != "" {
-		if err := client.getAll(c.files(c.known), io.Discard); err != nil {
+		if err := client.getAll(append([]string{"list"}, c.files(c.known)...), io.Discard); err != nil {
 			return s, err
 		}
 	}

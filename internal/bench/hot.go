@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +79,7 @@ func (b *bench) startHot(sys system, s shape.Shape, dir, file string) (*proc.Pro
 	case files:
 		return proc.StartServer(string(sys), filepath.Join(dir, "files"))
 	case constant:
-		return proc.StartServer(string(sys), filepath.Join(dir, "files", filesOf(s.Module()), file))
+		return proc.StartServer(string(sys), constantSpec{File: filepath.Join(dir, "files", filesOf(s.Module()), file)})
 	}
 	return b.start(sys, s, upstream.Path("all", 0, s.Repository()), dir)
 }
@@ -97,34 +99,55 @@ func (b *bench) load(p *proc.Process, targets ...string) ([]figure, error) {
 	return []figure{{rate, res.Rate()}}, nil
 }
 
-// pages compares what the go command discovers modules by with a handler that writes a page of the same size.
+// pages compares what the go command discovers modules by with a handler that writes one such page, and headers of as many
+// bytes; what a handler without those headers does is the bound.
 func (b *bench) pages(paths int) comparison {
 	return comparison{
 		name:    fmt.Sprintf("?go-get=1, %d paths", paths),
-		systems: []system{ours, constant},
+		systems: []system{ours, alike, constant},
 		targets: []target{{rate, 0.9, ratioAtLeast}},
 		measure: func(sys system) ([]figure, error) {
-			p, err := proc.StartServer("site", paths)
+			p, err := b.startPages(sys, paths)
 			if err != nil {
 				return nil, err
 			}
-			targets := sitePages(paths)
-			if sys == constant {
-				page := filepath.Join(b.tmp, "page")
-				client := client{base: p.URL, http: newClient("", "x.test").http}
-				err := client.save(targets[len(targets)/2], page)
-				client.http.CloseIdleConnections()
-				if err = errors.Join(err, p.Stop()); err != nil {
-					return nil, err
-				}
-				if p, err = proc.StartServer(string(constant), page); err != nil {
-					return nil, err
-				}
-			}
-			figures, err := b.load(p, targets...)
+			figures, err := b.load(p, sitePages(paths)...)
 			return figures, errors.Join(err, p.Stop())
 		},
 	}
+}
+
+func (b *bench) startPages(sys system, paths int) (*proc.Process, error) {
+	p, err := proc.StartServer("site", paths)
+	if err != nil || sys == ours {
+		return p, err
+	}
+	page := filepath.Join(b.tmp, "page")
+	header, err := savePage(p.URL+sitePages(paths)[0], page)
+	if err = errors.Join(err, p.Stop()); err != nil {
+		return nil, err
+	}
+	if sys == alike {
+		return proc.StartServer(string(constant), constantSpec{page, header})
+	}
+	return proc.StartServer(string(constant), constantSpec{File: page})
+}
+
+// savePage gets a page into a file, and gives its headers.
+func savePage(url, file string) (http.Header, error) {
+	client := newClient("", "x.test").http
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Header.Del("Date") // which the server adds
+	return resp.Header, os.WriteFile(file, body, 0o666)
 }
 
 // site has so many paths, each of which is asked for by a name of the same length.

@@ -16,6 +16,7 @@ const (
 	peer     system = "goproxy"
 	files    system = "FileServer"
 	constant system = "constant"
+	alike    system = "constant with our headers"
 )
 
 // A figure is one thing that was measured.

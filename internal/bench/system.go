@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -132,19 +133,27 @@ func serveFiles() error {
 }
 
 // serveConstant serves what is in a file, whatever it is asked for.
+// A constantSpec is what a handler writes that does nothing else.
+type constantSpec struct {
+	File   string
+	Header http.Header // nil for what net/http needs to know
+}
+
 func serveConstant() error {
-	var name string
-	if err := proc.Spec(&name); err != nil {
+	var spec constantSpec
+	if err := proc.Spec(&spec); err != nil {
 		return err
 	}
-	body, err := os.ReadFile(name)
+	body, err := os.ReadFile(spec.File)
 	if err != nil {
 		return err
 	}
 	length := strconv.Itoa(len(body))
+	if spec.Header == nil {
+		spec.Header = http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {length}}
+	}
 	return proc.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Content-Length", length)
+		maps.Copy(w.Header(), spec.Header)
 		w.Write(body)
 	}), nil, nil)
 }

@@ -95,13 +95,13 @@ var All = []Shape{{
 	Name: "monosub", Seed: 3, Dir: "sdk/network", Versions: 100, Commits: 3000, Edits: 5, Tags: 34900,
 	Parts: []Part{
 		{Dir: "sdk/network", Dirs: 1, Files: 115, Mean: 4000},
-		{Dir: "sdk/network", Dirs: 1, Files: 86, Mean: 180000, Even: true, Kin: 20, Fresh: 0.015},
+		{Dir: "sdk/network", Dirs: 1, Files: 86, Mean: 180000, Even: true, Kin: 43, Fresh: 0.009},
 		{Dir: "sdk", Dirs: 350, Files: 12170, Mean: 6800, Kin: 4, Fresh: 0.3, Modules: true},
 	},
 }, {
-	Name: "monosub2", Seed: 4, Dir: "exporter/storage/blob", Versions: 60, Commits: 3000, Edits: 5, Tags: 6000, Annotated: true,
+	Name: "monosub2", Seed: 4, Dir: "exporter/blobstorage", Versions: 60, Commits: 3000, Edits: 5, Tags: 6000, Annotated: true,
 	Parts: []Part{
-		{Dir: "exporter/storage/blob", Dirs: 8, Files: 277, Mean: 1500, Kin: 3, Fresh: 0.3, Words: 20},
+		{Dir: "exporter/blobstorage", Dirs: 8, Files: 277, Mean: 1500, Kin: 3, Fresh: 0.3, Words: 20},
 		{Dir: "exporter", Dirs: 110, Files: 6300, Mean: 6800, Kin: 3, Fresh: 0.65, Modules: true},
 		{Dir: "receiver", Dirs: 110, Files: 6300, Mean: 6800, Kin: 3, Fresh: 0.65, Modules: true},
 	},

@@ -133,7 +133,7 @@ func (s *Snapshot) fetch(ctx context.Context, request func(rung) fetchRequest) e
 	}
 	for {
 		req := request(s.rung)
-		if s.rung == rungBlobless && s.dir != "" && !s.unlimited {
+		if s.rung == rungBlobless && req.deepen && s.dir != "" && !s.unlimited { // of what comes unasked
 			req.most = s.repo.limits.Trees
 		}
 		h, err := s.repo.fetch(ctx, req)

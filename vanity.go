@@ -78,7 +78,8 @@
 // eol, ident, working-tree-encoding from UTF-8 to UTF-16, UTF-32 or Latin-1; a file to be converted that has more than
 // 64 MiB, or to another encoding, is refused), while export-ignore and export-subst have no effect. What the go command
 // refuses, because of a file's name or the module's size, is refused here; how the line "go" of go.mod compares with a
-// go command is that one's to say.
+// go command is that one's to say. What the host has compressed goes into the zip as it is, so
+// that the zip's own bytes, which no checksum is of, may differ from those that another server makes.
 //
 // # What is kept
 //
@@ -128,13 +129,21 @@
 //
 // # Git hosts
 //
-// Repositories are read by git's own protocol, of any version, over HTTP without the git program, from any host. What a
-// host allows of partial fetches is found out and used, so that all files of one version of a module in a subdirectory
-// cost four requests and about the module's own bytes; where a host allows no filter but blob:none, those of the
-// repository's directories besides; where it allows none, the whole commit, as most hosts do that know nothing of
-// version 2. A repository that was renamed is found by the host's redirects, but never from https to http. Credentials
-// are sent if the owner says so, by [WithCredentials] or [WithCallersRights], over https alone. A repository on the same
-// machine, named by an absolute path, is read through "git upload-pack".
+// Repositories are read by git's own protocol, of any version, over HTTP without the git program, from any host. List, info,
+// go.mod and zip of one version cost three or four requests and about the module's own bytes, if the host allows partial
+// fetches. What it allows is found out, at the cost of a refused request, and remembered for an hour:
+//
+//   - Where filters may be combined, a commit comes with the trees on the way to the directory, and the directory with its
+//     small files, go.mod among them; of a repository's root, only its own files come until the zip is asked for.
+//   - Where blob:none alone is allowed, as at the first meeting with a host for the sake of a root, a commit comes with all its
+//     trees, unless those are more than 10,000; of a small module, the files that are small by their names come with go.mod.
+//   - Where there are more trees, or tree:0 alone is allowed, it takes a request for each level of the directory.
+//   - Where no filter is allowed, the whole commit comes, as from most hosts that know nothing of version 2.
+//
+// The zip is made of exactly the files that belong in, named one by one. A repository that was renamed is found by the host's
+// redirects, but never from https to http. Credentials are sent if the owner says so, by [WithCredentials] or
+// [WithCallersRights], over https alone. A repository on the same machine, named by an absolute path, is read through "git
+// upload-pack".
 //
 // What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
 // refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at

@@ -2,6 +2,7 @@
 package deflate
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"hash/crc32"
@@ -70,6 +71,42 @@ func (b *Batch) run(data []byte, done func(Span)) {
 	b.held -= len(data)
 	done(Span{start, b.spool.Size(), sum})
 	b.changed.Signal()
+}
+
+// Stream compresses a content as it is written, which may be larger than memory should hold, and says how many bytes that were.
+// An error is that of the writing, or the local disk's; the batch is of no use then.
+func (b *Batch) Stream(write func(io.Writer) error) (s Span, size int64, err error) {
+	if err := b.Wait(); err != nil {
+		return s, 0, err
+	}
+	d := deflaters.Get().(*deflater)
+	defer d.free()
+	out := bufio.NewWriter(&b.spool)
+	d.zw.Reset(out)
+	in := &counter{w: d.zw}
+	s.Start = b.spool.Size()
+	if err = write(in); err == nil {
+		err = d.zw.Close()
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	s.End, s.CRC = b.spool.Size(), in.crc
+	return s, in.size, err
+}
+
+// A counter notes what passes.
+type counter struct {
+	w    io.Writer
+	size int64
+	crc  uint32
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.size += int64(n)
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
+	return n, err
 }
 
 // Wait ends when all that was added is compressed. The batch can be read then.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"testing"
+	"testing/iotest"
 
 	"example.com/vanity/internal/deflate"
 )
@@ -35,6 +37,18 @@ func TestBatch(t *testing.T) {
 	spans := make([]deflate.Span, len(all))
 	calls := 0 // one at a time
 	for i, data := range all {
+		if i%10 == 0 {
+			var size int64
+			var err error
+			spans[i], size, err = b.Stream(func(w io.Writer) error {
+				_, err := io.Copy(w, iotest.HalfReader(bytes.NewReader(data)))
+				return err
+			})
+			if calls++; err != nil || size != int64(len(data)) {
+				t.Fatalf("streamed %d bytes of %d: %v", size, len(data), err)
+			}
+			continue
+		}
 		if err := b.Add(data, func(s deflate.Span) { spans[i] = s; calls++ }); err != nil {
 			t.Fatal(err)
 		}
@@ -69,6 +83,20 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// What the writer of a content fails with comes back.
+func TestStreamFault(t *testing.T) {
+	var b deflate.Batch
+	defer b.Close()
+	fault := errors.New("no more")
+	_, _, err := b.Stream(func(w io.Writer) error {
+		io.WriteString(w, "some")
+		return fault
+	})
+	if err != fault {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestBatchDiskFault(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()+"/gone")
 	var b deflate.Batch
@@ -87,6 +115,14 @@ func TestBatchDiskFault(t *testing.T) {
 	}
 	if again := b.Add(nil, func(deflate.Span) { done++ }); again != err || done != 1 {
 		t.Errorf("added after %v: %v", err, again)
+	}
+	if _, _, again := b.Stream(func(io.Writer) error { done++; return nil }); again != err || done != 1 {
+		t.Errorf("streamed after %v: %v", err, again)
+	}
+	var other deflate.Batch
+	defer other.Close()
+	if _, _, err := other.Stream(func(w io.Writer) error { _, err := w.Write(noise); return err }); err == nil {
+		t.Error("streamed without a disk")
 	}
 	b.Close()
 }

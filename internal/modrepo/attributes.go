@@ -25,7 +25,7 @@ import (
 const (
 	maxAttributes      = 4 << 20
 	maxAttributesFiles = 10_000
-	maxConverted       = maxInMemory // of one file, before
+	maxConverted       = 64 << 20 // of one file, before; it is held in memory
 )
 
 // attributesFiles lists the attributes files that may concern a directory: those above, in, and below it, each by the
@@ -149,17 +149,28 @@ func convertFiles(ctx context.Context, files []*file, made *deflate.Batch) error
 		if f.size > maxConverted {
 			return f.refusal(fmt.Errorf("a file to be converted has more than %d bytes", maxConverted))
 		}
-		var b bytes.Buffer
-		w := &limitedWriter{&b, left}
-		if err := f.convertBlob(ctx, w); err != nil {
+		used, err := f.convertAndCompress(ctx, made, left)
+		if err != nil {
 			return err
 		}
-		left, f.size = w.left, int64(b.Len())
-		if err := f.compress(ctx, b.Bytes(), made); err != nil {
-			return err
-		}
+		left -= used
 	}
 	return nil
+}
+
+// convertAndCompress says how large the file has become. It may become eight times as large.
+func (f *file) convertAndCompress(ctx context.Context, made *deflate.Batch, left int64) (size int64, err error) {
+	write := func(w io.Writer) error { return f.convertBlob(ctx, &limitedWriter{w, left}) }
+	if f.size <= maxInMemory {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			return 0, err
+		}
+		f.size = int64(b.Len())
+		return f.size, f.compress(ctx, b.Bytes(), made)
+	}
+	f.size, err = f.stream(made, write)
+	return f.size, err
 }
 
 // convertBlob is convert for the content that is stored.
@@ -168,7 +179,7 @@ func (f *file) convertBlob(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer budget.Give(ctx, f.size)
-	content, err := f.read(ctx)
+	content, err := f.root.snapshot.ReadBlob(ctx, f.hash, maxConverted)
 	if err != nil {
 		return err
 	}

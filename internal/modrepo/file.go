@@ -45,15 +45,16 @@ func (f *file) Open() (io.ReadCloser, error) {
 
 const goModName = "go.mod"
 
-// deflated gives the content's compressed form, a deflate stream, and its checksum, if there is one.
-func (f *file) deflated(made *deflate.Batch) (compressed *io.SectionReader, crc uint32, ok bool) {
+// deflated gives the content's compressed form, a deflate stream, and its checksum.
+func (f *file) deflated(made *deflate.Batch) (compressed *io.SectionReader, crc uint32) {
 	if f.span != nil {
-		return deflate.Raw(made.Section(*f.span)), f.span.CRC, true
+		return deflate.Raw(made.Section(*f.span)), f.span.CRC
 	}
-	return f.stored()
+	compressed, crc, _ = f.stored()
+	return compressed, crc
 }
 
-// stored is deflated for what the git host has compressed.
+// stored is deflated for what the git host has compressed; false if it has not.
 func (f *file) stored() (compressed *io.SectionReader, crc uint32, ok bool) {
 	compressed, crc, ok = f.root.snapshot.Deflated(f.hash)
 	return compressed, crc, ok && compressed.Size() <= maxDeflated(f.size)
@@ -62,11 +63,6 @@ func (f *file) stored() (compressed *io.SectionReader, crc uint32, ok bool) {
 // maxDeflated is what a content takes compressed, if it does not give way (RFC 1951, section 2: 5 bytes for each stored block).
 // A stream may have any number of blocks that hold nothing.
 func maxDeflated(size int64) int64 { return 64 + size + size/1000 }
-
-// read gives the content as it is in the repository.
-func (f *file) read(ctx context.Context) ([]byte, error) {
-	return f.root.snapshot.ReadBlob(ctx, f.hash, maxInMemory)
-}
 
 // compress makes what the zip will have of a content. It is not at hand before the batch is done.
 func (f *file) compress(ctx context.Context, content []byte, made *deflate.Batch) error {
@@ -81,12 +77,16 @@ func (f *file) compress(ctx context.Context, content []byte, made *deflate.Batch
 	})
 }
 
+// stream is compress for a content that is written, of which memory should not hold all.
+func (f *file) stream(made *deflate.Batch, write func(io.Writer) error) (size int64, err error) {
+	f.span = new(deflate.Span)
+	*f.span, size, err = made.Stream(write)
+	return size, err
+}
+
 // write adds the file to a zip.
 func (f *file) write(zw *zip.Writer, name string, made *deflate.Batch, buf []byte) error {
-	compressed, crc, ok := f.deflated(made)
-	if !ok {
-		return f.writeLarge(zw, name, buf)
-	}
+	compressed, crc := f.deflated(made)
 	const version = 20 // of the zip format: 2.0, which knows the method
 	h := &zip.FileHeader{
 		Name: name, Method: zip.Deflate, CreatorVersion: version, ReaderVersion: version,
@@ -108,21 +108,6 @@ func (f *file) write(zw *zip.Writer, name string, made *deflate.Batch, buf []byt
 
 // errCut is not the end of what a host sends.
 var errCut = errors.New("a temporary file is shorter than what was written to it")
-
-// writeLarge compresses the content as it is written.
-func (f *file) writeLarge(zw *zip.Writer, name string, buf []byte) error {
-	r, err := f.root.snapshot.OpenBlob(f.hash)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	w, err := zw.Create(name)
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyBuffer(w, r, buf)
-	return err
-}
 
 func isASCII(s string) bool {
 	for i := range len(s) {

@@ -167,24 +167,43 @@ func sizes(s *git.Snapshot, files []*file) error {
 	return nil
 }
 
-// maxInMemory is the size up to which a file is compressed apart from others, on a core of its own.
-const maxInMemory = 64 << 20
+// maxInMemory is the size up to which files are compressed at the same time, each on a core of its own.
+const maxInMemory = 1 << 20
 
-// compressFiles compresses what is not compressed, but for large files.
+// compressFiles compresses what is not compressed.
 func compressFiles(ctx context.Context, files []*file, made *deflate.Batch) error {
 	for _, f := range files {
-		if _, _, ok := f.stored(); ok || f.span != nil || f.size > maxInMemory {
+		if f.span != nil {
 			continue
 		}
-		content, err := f.read(ctx)
-		if err == nil {
-			err = f.compress(ctx, content, made)
+		if _, _, ok := f.stored(); ok {
+			continue
 		}
-		if err != nil {
+		if err := f.compressStored(ctx, made); err != nil {
 			return err
 		}
 	}
 	return made.Wait()
+}
+
+func (f *file) compressStored(ctx context.Context, made *deflate.Batch) error {
+	if f.size <= maxInMemory {
+		content, err := f.root.snapshot.ReadBlob(ctx, f.hash, maxInMemory)
+		if err != nil {
+			return err
+		}
+		return f.compress(ctx, content, made)
+	}
+	_, err := f.stream(made, func(w io.Writer) error {
+		r, err := f.root.snapshot.OpenBlob(f.hash)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		_, err = io.Copy(w, r)
+		return err
+	})
+	return err
 }
 
 // create writes the zip, with the names and in the order that [modzip.Create] gives to the files.

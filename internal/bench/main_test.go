@@ -43,7 +43,7 @@ func TestAll(t *testing.T) {
 			names = append(names, c.name)
 		}
 	}
-	if len(names) != 5+4+1+3+1 {
+	if len(names) != 5+5+1+3+1 {
 		t.Errorf("%d cases:\n%s", len(names), strings.Join(names, "\n"))
 	}
 	for _, name := range names {

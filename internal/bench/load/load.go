@@ -48,13 +48,17 @@ func Run(s Spec) (Result, error) {
 		defer conn.Close()
 		conns[i] = conn
 	}
+	counting.Store(s.Warm == 0)
+	start := time.Now()
 	var done sync.WaitGroup
 	for i, conn := range conns {
 		done.Go(func() { results[i], failures[i] = ask(conn, s.requests(i), &counting, &over) })
 	}
-	time.Sleep(s.Warm)
-	counting.Store(true)
-	start := time.Now()
+	if s.Warm > 0 {
+		time.Sleep(s.Warm)
+		counting.Store(true)
+		start = time.Now()
+	}
 	time.Sleep(s.For)
 	over.Store(true)
 	sum := Result{Time: time.Since(start)}

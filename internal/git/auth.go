@@ -87,11 +87,7 @@ func (l *login) second(ctx context.Context, last *http.Request, base string) (st
 	if err != nil {
 		return "", failf(Broken, "malformed URL %q", check.Redact(base))
 	}
-	header, err := l.credentials(ctx, u)
-	if header != "" {
-		l.setAsked(true)
-	}
-	return header, err
+	return l.credentials(ctx, u)
 }
 
 // isOwn reports whether a request, and all that redirected to it, went to the host of the repository's own URL.
@@ -143,8 +139,12 @@ func basic(user, password string) string {
 	return r.Header.Get("Authorization")
 }
 
-// served notes an answer that is good.
-func (l *login) served(ctx context.Context, last *http.Request) {
+// served notes an answer that is good, second if it took what second gives: a host that goes on refusing may have asked for
+// credentials for the sake of the request, and not of the repository.
+func (l *login) served(ctx context.Context, last *http.Request, second bool) {
+	if second {
+		l.setAsked(true)
+	}
 	if _, ok := callerOf(ctx); !ok && l.isAsked() && authorized(last) && l.private != nil {
 		l.once.Do(l.private)
 	}

@@ -178,8 +178,8 @@ func TestCredentialsDenied(t *testing.T) {
 		{"no right", "bob", "word", nil, git.Refused, []string{"nobody 401", "bob 403"}},
 		{"a token alone", "", "token", nil, git.Refused, []string{"nobody 401", basic("", "token") + " 401"}},
 		{"limited", "ann", "secret", authorizedOnly(limited), git.Limited, []string{"nobody 401", "ann 403"}},
-		{"absent", "ann", "secret", authorizedOnly(gittest.Status(404, nil)), git.NoRepository, []string{"nobody 401", "ann 404", "ann 404", "ann 404"}},
-		{"broken", "ann", "secret", authorizedOnly(gittest.Status(500, nil)), git.Broken, []string{"nobody 401", "ann 500", "ann 500"}},
+		{"absent", "ann", "secret", authorizedOnly(gittest.Status(404, nil)), git.NoRepository, []string{"nobody 401", "ann 404", "nobody 401", "ann 404", "nobody 401", "ann 404"}},
+		{"broken", "ann", "secret", authorizedOnly(gittest.Status(500, nil)), git.Broken, []string{"nobody 401", "ann 500", "nobody 401", "ann 500"}},
 		{"forbidden to all", "ann", "secret", gittest.Status(403, nil), git.Denied, []string{"nobody 403", "nobody 403"}},
 	} {
 		server.Wrap(nil)
@@ -282,6 +282,28 @@ func TestCredentialsRotated(t *testing.T) {
 	keys.set("git.example.test", "", "")
 	server.Put("o/r", repo)
 	ask("public at last", none, "git/o/r ls-refs nobody 200")
+}
+
+// TestCredentialsShy: a repository is not private because its host asks for credentials of who comes unannounced.
+func TestCredentialsShy(t *testing.T) {
+	t.Parallel()
+	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": gittest.New(t, "commit one")})
+	server.Wrap(shy(func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "" {
+				w.WriteHeader(401)
+				return
+			}
+			w.WriteHeader(404)
+		})
+	}))
+	keys := new(keyring)
+	keys.set("git.example.test", "ann", "secret")
+	c := &git.Client{HTTP: server.Client(), Credentials: keys.credentials, Private: func(string) { t.Error("called") }}
+	if err := refs(t.Context(), c.Open(forge+"/o/r")); err != nil {
+		t.Error(err)
+	}
+	checkTrace(t, "shy", server, "git/o/r ls-refs nobody 401", "git/o/r ls-refs ann 404", "git/o/r info/refs nobody 200", "git/o/r ls-refs nobody 200")
 }
 
 // TestCredentialsHTTP: nothing goes in the clear, nor where who is on the way may have sent it.

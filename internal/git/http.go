@@ -156,7 +156,7 @@ func (t *httpTransport) do(ctx context.Context, version int, base, suffix string
 			return nil, err
 		}
 		if err = checkResponse(resp, answer); err == nil {
-			t.login.served(ctx, resp.Request)
+			t.login.served(ctx, resp.Request, again)
 			return resp, nil
 		}
 		resp.Body.Close()

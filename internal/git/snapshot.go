@@ -51,13 +51,27 @@ func (r rung) filter(levels int) string {
 	return ""
 }
 
+// rootFilter is filter for the repository's root as the directory: its own files, and trees to see which directories are
+// modules themselves. Those are two levels of a commit, and one of a tree: git does not count what is named (list-objects-filter.c).
+func (r rung) rootFilter(levels int) string {
+	if r == rungSmall {
+		return fmt.Sprintf("combine:tree:%d+blob:limit=%d", levels, smallRoot)
+	}
+	return r.filter(0)
+}
+
 // commit is the request for a commit and what is best fetched along, for a directory depth levels down.
 func (r rung) commit(h Hash, depth int) fetchRequest {
 	req := fetchRequest{wants: []Hash{h}, deepen: true, partial: true, filter: r.filter(depth)}
-	if r == rungSmall && depth == 0 { // the root's own files, and trees to see which directories are modules themselves
-		req.filter = fmt.Sprintf("combine:tree:2+blob:limit=%d", smallRoot)
+	if depth == 0 {
+		req.filter = r.rootFilter(2)
 	}
 	return req
+}
+
+// root is the request for the repository's root as the directory, if the commit is at hand.
+func (r rung) root(tree Hash) fetchRequest {
+	return fetchRequest{wants: []Hash{tree}, filter: r.rootFilter(1)}
 }
 
 // trees is the request for trees that are missing, levels above the directory.
@@ -220,7 +234,11 @@ func (s *Snapshot) loadWay(ctx context.Context) error {
 	}
 	for i := 0; ; i++ {
 		if !s.Has(h) {
-			if err := s.fetch(ctx, func(r rung) fetchRequest { return r.trees(depth-i, h) }); err != nil {
+			request := func(r rung) fetchRequest { return r.trees(depth-i, h) }
+			if depth == 0 {
+				request = func(r rung) fetchRequest { return r.root(h) }
+			}
+			if err := s.fetch(ctx, request); err != nil {
 				return err
 			}
 		}

@@ -630,3 +630,26 @@ func TestSnapshotShares(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
+
+// TestSnapshotOfHistory: a root's files come without those of its directories, though its commit is at hand already.
+func TestSnapshotOfHistory(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "write\ncommit one\n-- a/b/c --\nx\n-- go.mod --\nmodule x\n")
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": repo})
+	r := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/o/r")
+	head := revision(t, repo, "HEAD")
+	if _, err := r.Commit(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	server.Reset()
+	s := snapshot(t, r, head, "")
+	defer s.Close()
+	for rev, want := range map[string]bool{"HEAD:go.mod": true, "HEAD:a": true, "HEAD:a/b": false, "HEAD:a/b/c": false} {
+		if has := s.Has(revision(t, repo, rev)); has != want {
+			t.Errorf("%s came along: %t", rev, has)
+		}
+	}
+	if n := len(server.Requests()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}

@@ -425,7 +425,11 @@ func (r *Repo) receive(ctx context.Context, w *way, req fetchRequest) (*Pack, er
 	if req.most > 0 {
 		limits.Objects = min(limits.Objects, req.most)
 	}
-	pack, err := readPack(ctx, stream, w.format(), limits, req.whole)
+	whole := 0
+	if req.whole {
+		whole = len(req.wants) // a host may send any number besides
+	}
+	pack, err := readPack(ctx, stream, w.format(), limits, whole)
 	if err != nil {
 		return nil, req.explain(err)
 	}

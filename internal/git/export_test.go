@@ -3,20 +3,26 @@ package git
 import (
 	"context"
 	"io"
+	"math"
 	"time"
 )
 
 // ReadPack reads a pack as fetch does.
 func ReadPack(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
-	return readPackBy(ctx, r, sha256, limits, false)
+	return readPackBy(ctx, r, sha256, limits, 0)
 }
 
 // ReadPackWhole is ReadPack for a zip.
 func ReadPackWhole(ctx context.Context, r io.Reader, sha256 bool, limits Limits) (*Pack, error) {
-	return readPackBy(ctx, r, sha256, limits, true)
+	return readPackBy(ctx, r, sha256, limits, math.MaxInt)
 }
 
-func readPackBy(ctx context.Context, r io.Reader, sha256 bool, limits Limits, whole bool) (*Pack, error) {
+// ReadPackWholeSome is ReadPackWhole where so many blobs were asked for.
+func ReadPackWholeSome(ctx context.Context, r io.Reader, some int) (*Pack, error) {
+	return readPackBy(ctx, r, false, Limits{}, some)
+}
+
+func readPackBy(ctx context.Context, r io.Reader, sha256 bool, limits Limits, whole int) (*Pack, error) {
 	f := formatSHA1
 	if sha256 {
 		f = formatSHA256

@@ -232,9 +232,9 @@ func (p *Pack) forget() {
 	p.cache = contentCache{}
 }
 
-// readPack spools a pack and indexes it. If whole, blobs are held whole though they come as deltas, which a zip wants. Every
+// readPack spools a pack and indexes it. Up to so many blobs are held whole though they come as deltas, which a zip wants. Every
 // error but those of the local disk is the host's.
-func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole bool) (*Pack, error) {
+func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole int) (*Pack, error) {
 	p := &Pack{format: f, spool: new(spool.Spool)}
 	pr := &packReader{r: r, pack: p, limits: limits, sum: f.new(), whole: whole}
 	pr.name.sum = f.new()
@@ -282,7 +282,7 @@ type packReader struct {
 	offsets []int64        // where the entries' headers begin
 	taken   int64          // memory for what is gone once the pack is read
 
-	whole bool        // what deltas make of blobs is compressed
+	whole int         // how many more blobs are compressed that deltas make
 	held  []heldWhole // those that were
 	bytes int64       // of their contents
 }
@@ -645,9 +645,10 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 // may have: beyond that there will be no zip.
 func (r *packReader) holdWhole(ctx context.Context, i int32, data []byte) error {
 	e := &r.pack.entries[i]
-	if !r.whole || e.kind != BlobObject || r.bytes+e.size > r.limits.Object {
+	if r.whole == 0 || e.kind != BlobObject || r.bytes+e.size > r.limits.Object {
 		return nil
 	}
+	r.whole--
 	r.bytes += e.size
 	if err := budget.Take(ctx, e.size+heldWholeCost); err != nil {
 		return err

@@ -209,6 +209,14 @@ func TestReadPackWholeBounded(t *testing.T) {
 	if deltas := verify(t, p, false); deltas != 5 {
 		t.Errorf("%d of 8 are still deltas, want 5", deltas)
 	}
+	some, err := git.ReadPackWholeSome(t.Context(), bytes.NewReader(pack), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer some.Close()
+	if deltas := verify(t, some, false); deltas != 6 {
+		t.Errorf("%d of 8 are still deltas though 2 were asked for", deltas)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	leaving := io.MultiReader(bytes.NewReader(pack), onEnd(cancel))
 	if _, err = git.ReadPackWhole(ctx, leaving, false, git.Limits{}); !errors.Is(err, context.Canceled) {

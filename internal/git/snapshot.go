@@ -352,6 +352,11 @@ func (s *Snapshot) read(h Hash, want Type, most int64) ([]byte, error) {
 	if size > most {
 		return nil, failf(Broken, "%s %s has %d bytes, more than %d", want, h, size, most)
 	}
+	memory := p.memory(h)
+	if err := s.take(memory); err != nil {
+		return nil, err
+	}
+	defer s.take(-memory)
 	return p.readAll(h, size)
 }
 

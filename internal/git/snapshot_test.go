@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
 )
@@ -651,5 +652,50 @@ func TestSnapshotOfHistory(t *testing.T) {
 	}
 	if n := len(server.Requests()); n != 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestReadBlobMemory: to read what came as a delta takes of an answer's memory, for as long.
+func TestReadBlobMemory(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 100_000)
+	for i := range text {
+		text[i] = 'a' + byte(rnd.IntN(26))
+	}
+	repo.Write("a", text)
+	repo.Write("b", text[1:])
+	repo.Commit("one")
+	repo.Repack()
+	server := gittest.Serve(t, gittest.NoFilters, map[string]*gittest.Repo{"o/r": repo})
+	ctx, end := new(budget.Budget).Begin(t.Context())
+	defer end()
+	s, err := (&git.Client{HTTP: server.Client()}).Open(server.URL+"/o/r").Snapshot(ctx, revision(t, repo, "HEAD"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for budget.Take(ctx, 1<<10) == nil {
+	}
+	read := func() (failed int) {
+		for _, name := range []string{"a", "b"} {
+			switch _, err := s.ReadBlob(ctx, revision(t, repo, "HEAD:"+name), 1<<20); {
+			case errors.Is(err, budget.ErrTooMuch):
+				failed++
+			case err != nil:
+				t.Error(err)
+			}
+		}
+		return failed
+	}
+	if n := read(); n != 1 {
+		t.Errorf("%d of two blobs, one a delta, take memory", n)
+	}
+	budget.Give(ctx, 250_000)
+	for range 3 {
+		if n := read(); n != 0 {
+			t.Errorf("%d of two blobs take more memory than there is", n)
+		}
 	}
 }

@@ -685,9 +685,9 @@ func TestUpstreamCost(t *testing.T) {
 		{"no filters", tool, gittest.NoFilters, 4, 1, 3, whole + way, whole + way, "", whole + way},                    // refused once, and asked then
 		{"version 0", tool, gittest.AllFilters, 3, 1, 2, whole + way, whole + way, "false", whole + way},               // filters would do no good
 		{"version 0, any object", tool, gittest.AllFilters, 5, 3, 4, own, own + way, "true", own},
-		{"root, combine", mono, gittest.AllFilters, 4, 3, 4, trees + way, root + trees, "", tip},
-		{"root, combine without limit", mono, gittest.CombineFilters, 4, 3, 4, trees + way, root + trees, "", trees + way}, // refused once, later
-		{"root, blob:none", mono, gittest.ForgeFilters, 4, 3, 4, trees + way, root + trees, "", trees + way},               // so here
+		{"root, combine", mono, gittest.AllFilters, 4, 2, 4, trees + way, root + trees, "", tip},
+		{"root, combine without limit", mono, gittest.CombineFilters, 4, 2, 5, trees + way, root + trees, "", trees + way}, // refused once, later
+		{"root, blob:none", mono, gittest.ForgeFilters, 4, 2, 5, trees + way, root + trees, "", trees + way},               // so here
 		{"root, levels", mono, gittest.TreeFilters, 3, 1, 2, whole + way, whole + way, "", whole + way},
 		{"root, no filters", mono, gittest.NoFilters, 4, 1, 3, whole + way, whole + way, "", whole + way},
 	} {

@@ -23,7 +23,8 @@ type hostNotes struct {
 	rungUntil time.Time
 
 	askUntil time.Time // each of its servers must be asked what it can do before anything else
-	metUntil time.Time // it has understood a filter
+	met      int       // how often it has understood a filter
+	metUntil time.Time
 }
 
 // likely is what is assumed of a server before it was asked. What a client may say only where it was offered, its own name and
@@ -63,16 +64,26 @@ func (r rung) next(text string) rung {
 	return r + 1
 }
 
-// hasMet reports whether a host has understood a filter lately, so that what it may refuse is worth a try: of who is asked for
-// the first time, the zip is to take no request more.
-func (h *hosts) hasMet(host string) bool {
+// explorable is how often a host has understood a filter before it is asked for what it may refuse, where that takes a request
+// more: who is asked for a version or two would not make up for it.
+const explorable = 2
+
+// isKnown reports whether a host has understood filters so often lately.
+func (h *hosts) isKnown(host string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Now().Before(h.notes[host].metUntil)
+	n := h.notes[host]
+	return n.met >= explorable && time.Now().Before(n.metUntil)
 }
 
 func (h *hosts) meet(host string) {
-	h.change(host, func(n *hostNotes, now time.Time) { n.metUntil = now.Add(hostAge) })
+	h.change(host, func(n *hostNotes, now time.Time) {
+		if now.After(n.metUntil) {
+			n.met = 0
+		}
+		n.met++
+		n.metUntil = now.Add(hostAge)
+	})
 }
 
 // mustAsk reports whether a server of a host must be asked first.

@@ -108,7 +108,7 @@ func (r *Repo) Snapshot(ctx context.Context, commit Hash, dir string) (*Snapshot
 	switch {
 	case s.rung == rungBlobless && dir != "" && r.hasManyTrees():
 		s.rung, s.unlimited = rungLevels, true
-	case s.rung == rungSmall && dir == "" && !r.client.hosts.hasMet(r.host):
+	case s.rung == rungSmall && dir == "" && !r.client.hosts.isKnown(r.host):
 		s.rung = rungBlobless // which most hosts allow, and takes no request more
 	}
 	s.take = func(n int64) error {

@@ -635,12 +635,14 @@ func TestSnapshotShares(t *testing.T) {
 // TestSnapshotOfHistory: a root's files come without those of its directories, though its commit is at hand already.
 func TestSnapshotOfHistory(t *testing.T) {
 	t.Parallel()
-	repo := gittest.New(t, "write\ncommit one\n-- a/b/c --\nx\n-- go.mod --\nmodule x\n")
+	repo := gittest.New(t, "commit one\nwrite\ncommit two\n-- a/b/c --\nx\n-- go.mod --\nmodule x\n")
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"o/r": repo})
 	r := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/o/r")
 	head := revision(t, repo, "HEAD")
-	if _, err := r.Commit(t.Context(), head); err != nil {
-		t.Fatal(err)
+	for _, h := range []git.Hash{revision(t, repo, "HEAD~"), head} { // by which the host becomes known, too
+		if _, err := r.Commit(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
 	}
 	server.Reset()
 	s := snapshot(t, r, head, "")

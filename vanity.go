@@ -135,7 +135,7 @@
 //
 //   - Where filters may be combined, a commit comes with the trees on the way to the directory, and the directory with its
 //     small files, go.mod among them; of a repository's root, only its own files come until the zip is asked for.
-//   - Where blob:none alone is allowed, a commit comes with all its trees, unless those are more than 10,000; of a small
+//   - Where blob:none alone is allowed, a commit comes with all its trees, unless those are more than 10,000 or 2 MB; of a small
 //     module, the files that are small by their names come with go.mod. So it is with the first versions of root modules
 //     from a host, whatever it allows: they take no refused request.
 //   - Where there are more trees, or tree:0 alone is allowed, it takes a request for each level of the directory.

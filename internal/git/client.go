@@ -407,6 +407,9 @@ func (r *Repo) fetchFrom(ctx context.Context, w *way, req fetchRequest) (*Pack, 
 	return r.receive(ctx, w, req)
 }
 
+// treeBytes is what trees may have on average in a pack that is worth having whole: directories of five files.
+const treeBytes = 200
+
 // receive brings a pack, spooled and checked.
 func (r *Repo) receive(ctx context.Context, w *way, req fetchRequest) (*Pack, error) {
 	body, err := r.transport.command(ctx, w.version(), w.fetch(req))
@@ -424,6 +427,9 @@ func (r *Repo) receive(ctx context.Context, w *way, req fetchRequest) (*Pack, er
 	limits := r.limits
 	if req.most > 0 {
 		limits.Objects = min(limits.Objects, req.most)
+	}
+	if req.most > 0 && !req.thin {
+		limits.PackBytes = min(limits.PackBytes, int64(req.most)*treeBytes)
 	}
 	whole := 0
 	if req.whole {

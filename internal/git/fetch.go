@@ -40,8 +40,8 @@ var errNoCommits = errors.New("no commits since the time")
 // errNoPack is the end of an answer before its pack.
 var errNoPack = fmt.Errorf("no pack: %w", io.EOF)
 
-// errTooMany says that a pack holds more objects than the fetch wanted to pay for.
-var errTooMany = errors.New("too many objects")
+// errTooMany says that a pack holds more objects, or bytes, than the fetch wanted to pay for.
+var errTooMany = errors.New("that is too much")
 
 // explain tells a refused filter, a refused object and an empty history from other failures; they have no code, only
 // words (upload-pack.c, shallow.c and list-objects-filter-options.c of git, WantNotValidException of JGit).

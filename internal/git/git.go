@@ -112,7 +112,7 @@ type Limits struct {
 	Inflated  int64         // bytes of all objects of one pack; default 4 GiB
 	Depth     int           // length of a delta chain; default 4,096, which is git's own bound
 	Entries   int           // files and directories of one walk; default 1,000,000
-	Trees     int           // objects that are worth having in one trip rather than a level a trip; default 10,000
+	Trees     int           // objects that are worth having in one trip rather than a level a trip; default 10,000, and 2 MB
 	Stall     time.Duration // time without a byte from the host; default 30 s
 }
 

@@ -324,7 +324,7 @@ func (r *packReader) fill() error {
 		return err
 	}
 	if r.off > r.limits.PackBytes {
-		return failf(Broken, "the host's pack is larger than %d bytes", r.limits.PackBytes)
+		return failf(Broken, "the host's pack is larger than %d bytes: %w", r.limits.PackBytes, errTooMany)
 	}
 	n, err := r.r.Read(r.buf[:])
 	for n == 0 && err == nil {

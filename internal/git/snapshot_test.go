@@ -701,3 +701,19 @@ func TestReadBlobMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestSnapshotLargeTrees: few trees may be too much as well, if they hold many files. They are left out then.
+func TestSnapshotLargeTrees(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "repeat 500 other/f% %\nwrite\ncommit one\n-- libs/tool/go.mod --\nmodule x\n")
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": repo})
+	for trees, want := range map[int]bool{10: false, 1000: true} {
+		c := &git.Client{HTTP: server.Client(), Limits: git.Limits{Trees: trees}}
+		s := snapshot(t, c.Open(server.URL+"/o/r"), revision(t, repo, "HEAD"), "libs/tool")
+		defer s.Close()
+		check(t, s, repo, "libs/tool")
+		if has := s.Has(revision(t, repo, "HEAD:other")); has != want {
+			t.Errorf("at most %d trees: those of other directories came along: %t", trees, has)
+		}
+	}
+}

@@ -348,8 +348,13 @@ func FuzzParseCommit(f *testing.F) {
 	f.Add(fmt.Appendf(nil, "tree %s\nparent %s\nparent %s\nauthor A <> 1 +0\ncommitter <<>> 2 -0\ngpgsig -----\n x\n\nm", h, h, h))
 	f.Add([]byte("tree \n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := git.ParseCommit(h, data)
-		if err == nil && (c.Tree.IsZero() || !c.Time.IsZero() && c.Time.Unix() < 0 || !bytes.Contains(data, []byte("tree "+c.Tree.String()))) {
+		parents := 0
+		c, err := git.ParseCommit(h, data, func(h git.Hash) {
+			if parents++; !bytes.Contains(data, []byte("parent "+h.String())) {
+				t.Errorf("parent %s", h)
+			}
+		})
+		if err == nil && (parents > len(data)/len("parent ") || c.Tree.IsZero() || !c.Time.IsZero() && c.Time.Unix() < 0 || !bytes.Contains(data, []byte("tree "+c.Tree.String()))) {
 			t.Errorf("%+v", c)
 		}
 	})

@@ -136,17 +136,17 @@ func (r *Repo) commitsBy(hashes []Hash, fetch func(wants []Hash) (*heldPack, err
 		held = append(held, p)
 	}
 	commits := make(map[Hash]*Commit)
+	var read commitReader
 	for _, h := range hashes {
 		p := find(h)
 		if p == nil {
 			continue
 		}
-		c, err := p.commit(h)
+		c, err := read.commit(p.Pack, h, nil)
 		if err != nil {
 			return nil, named(r.name, err)
 		}
 		if c != nil {
-			c.Parents = nil // who wants those reads one commit at a time: there may be many
 			commits[h] = c
 		}
 	}
@@ -160,8 +160,12 @@ func unique(hashes []Hash) []Hash {
 	return slices.Compact(sorted)
 }
 
-// commit reads one of a pack's objects, nil standing for what is no commit.
-func (p *Pack) commit(h Hash) (*Commit, error) {
+// A commitReader reads commits one after the other, all in the memory that the largest takes.
+type commitReader struct{ buf []byte }
+
+// commit reads one of a pack's objects, nil standing for what is no commit. Its parents are given to a function, unless that
+// is nil.
+func (r *commitReader) commit(p *Pack, h Hash, parent func(Hash)) (*Commit, error) {
 	kind, size, err := p.Stat(h)
 	if err != nil || kind != CommitObject {
 		return nil, err
@@ -169,11 +173,11 @@ func (p *Pack) commit(h Hash) (*Commit, error) {
 	if size > maxCommit {
 		return nil, failf(Broken, "commit %s has %d bytes, more than %d", h, size, maxCommit)
 	}
-	data, err := p.readAll(h, size)
-	if err != nil {
+	r.buf = slices.Grow(r.buf[:0], int(size))[:size]
+	if err := p.readFull(h, r.buf); err != nil {
 		return nil, err
 	}
-	c, err := parseCommit(h, data)
+	c, err := parseCommit(h, r.buf, parent)
 	if err != nil {
 		return nil, failf(Broken, "%w", err)
 	}
@@ -229,14 +233,14 @@ func (r *Repo) find(ctx context.Context, prefix string, since time.Time, tips []
 		return nil, err
 	}
 	defer r.client.packs.release([]*heldPack{past})
-	last := Hash{}
+	last, read := Hash{}, commitReader{}
 	for _, i := range past.order {
 		h := past.entries[i].hash
 		if !h.hasPrefix(prefix) || h == last { // a pack may hold an object twice
 			continue
 		}
 		last = h
-		c, err := past.commit(h)
+		c, err := read.commit(past.Pack, h, nil)
 		if err != nil {
 			return nil, named(r.name, err)
 		}
@@ -275,18 +279,15 @@ func (p *Pack) reached(ctx context.Context, from Hash) ([]bool, error) {
 			next = append(next, i)
 		}
 	}
+	var read commitReader
 	for push(from); len(next) > 0; {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		i := next[len(next)-1]
 		next = next[:len(next)-1]
-		c, err := p.commit(p.entries[i].hash)
-		if err != nil {
+		if _, err := read.commit(p, p.entries[i].hash, push); err != nil {
 			return nil, err
-		}
-		for _, parent := range c.Parents {
-			push(parent)
 		}
 	}
 	return reached, nil

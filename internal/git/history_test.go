@@ -316,7 +316,7 @@ func TestCommitTime(t *testing.T) {
 		{"committer A <a@b.c> 253402300799 +1400\n", 253402300799},
 		{"committer A <a@b.c> 253402300800 +0000\n", -1}, // the year 10000
 	} {
-		c, err := git.ParseCommit(git.Hash{}, []byte("tree "+tree+"\n"+tt.committer+"\nmessage\n"))
+		c, err := git.ParseCommit(git.Hash{}, []byte("tree "+tree+"\n"+tt.committer+"\nmessage\n"), nil)
 		if err != nil {
 			t.Errorf("%q: %v", tt.committer, err)
 			continue
@@ -324,6 +324,28 @@ func TestCommitTime(t *testing.T) {
 		if got := c.Time; got.IsZero() != (tt.want < 0) || !got.IsZero() && got.Unix() != tt.want {
 			t.Errorf("%q: %v, want %d", tt.committer, got, tt.want)
 		}
+	}
+}
+
+// A commit takes no memory for its parents, however many there are.
+func TestParseCommitParents(t *testing.T) {
+	const parents = 1000
+	parent := nameOf(blobObject, "")
+	data := fmt.Appendf(nil, "tree %s\n%scommitter A <a@b> 1 +0000\n\nparent %s\n", nameOf(treeObject, ""),
+		strings.Repeat(fmt.Sprintf("parent %s\n", parent), parents), parent)
+	var seen int
+	n := testing.AllocsPerRun(10, func() {
+		seen = 0
+		if _, err := git.ParseCommit(git.Hash{}, data, func(h git.Hash) {
+			if h == parent {
+				seen++
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if seen != parents || n > 3 {
+		t.Errorf("%d of %d parents, by %.0f allocations", seen, parents, n)
 	}
 }
 

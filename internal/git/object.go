@@ -10,14 +10,14 @@ import (
 
 // A Commit is what the library needs of a commit.
 type Commit struct {
-	Hash    Hash
-	Tree    Hash
-	Parents []Hash
-	Time    time.Time // the committer's, in UTC; zero if git could not read it, or if it is beyond the year 9999, as in a commit that was made by hand
+	Hash Hash
+	Tree Hash
+	Time time.Time // the committer's, in UTC; zero if git could not read it, or if it is beyond the year 9999, as in a commit that was made by hand
 }
 
-// parseCommit reads a commit's headers, as far as the committer's.
-func parseCommit(h Hash, data []byte) (c *Commit, err error) {
+// parseCommit reads a commit's headers, as far as the committer's. Parents, of which there may be very many, are given to a
+// function, unless that is nil.
+func parseCommit(h Hash, data []byte, parent func(Hash)) (c *Commit, err error) {
 	c = &Commit{Hash: h}
 	for line := range bytes.Lines(data) {
 		key, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
@@ -26,11 +26,12 @@ func parseCommit(h Hash, data []byte) (c *Commit, err error) {
 		}
 		switch string(key) {
 		case "tree":
-			c.Tree, err = ParseHash(string(value))
+			c.Tree, err = parseHash(value)
 		case "parent":
-			var parent Hash
-			parent, err = ParseHash(string(value))
-			c.Parents = append(c.Parents, parent)
+			var name Hash
+			if name, err = parseHash(value); err == nil && parent != nil {
+				parent(name)
+			}
 		case "committer":
 			c.Time = committerTime(value)
 		}

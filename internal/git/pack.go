@@ -157,16 +157,15 @@ func (p *Pack) memory(h Hash) int64 {
 	return e.size + e.deltaSize + p.entries[e.base].size
 }
 
-// readAll reads an object's content, whose size is known.
-func (p *Pack) readAll(h Hash, size int64) ([]byte, error) {
+// readFull reads an object's content, whose size is known.
+func (p *Pack) readFull(h Hash, data []byte) error {
 	rc, err := p.Open(h)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rc.Close()
-	data := make([]byte, size)
 	_, err = io.ReadFull(rc, data)
-	return data, err
+	return err
 }
 
 func absent(h Hash) error {

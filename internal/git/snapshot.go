@@ -206,7 +206,7 @@ func (s *Snapshot) loadCommit(ctx context.Context, h Hash) error {
 	if err != nil {
 		return err
 	}
-	if s.Commit, err = parseCommit(h, data); err != nil {
+	if s.Commit, err = parseCommit(h, data, nil); err != nil {
 		return failf(Broken, "%w", err)
 	}
 	return nil
@@ -357,7 +357,8 @@ func (s *Snapshot) read(h Hash, want Type, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer s.take(-memory)
-	return p.readAll(h, size)
+	data := make([]byte, size)
+	return data, p.readFull(h, data)
 }
 
 func (s *Snapshot) tree(h Hash) ([]Entry, error) {

@@ -4,6 +4,7 @@ package deflate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"hash/crc32"
 	"io"
@@ -40,37 +41,59 @@ type Batch struct {
 // Add compresses a content, which must not change until done is called. That is done from another goroutine, perhaps before
 // Add returns, one call at a time. Add waits for others to end if much is under way. The first error, which is the local
 // disk's, comes back from all later calls.
-func (b *Batch) Add(data []byte, done func(Span)) error {
+func (b *Batch) Add(data []byte, done func(Span)) error { return b.AddParts([][]byte{data}, done) }
+
+// AddParts is Add for a content that is in parts.
+func (b *Batch) AddParts(parts [][]byte, done func(Span)) error {
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.changed.L = &b.mu
-	for b.running > 0 && (b.running >= runtime.GOMAXPROCS(0) || b.held+len(data) > maxHeld) {
+	for b.running > 0 && (b.running >= runtime.GOMAXPROCS(0) || b.held+size > maxHeld) {
 		b.changed.Wait()
 	}
 	if b.err != nil {
 		return b.err
 	}
 	b.running++
-	b.held += len(data)
-	go b.run(data, done)
+	b.held += size
+	go b.run(parts, size, done)
 	return nil
 }
 
-func (b *Batch) run(data []byte, done func(Span)) {
-	d := deflaters.Get().(*deflater)
-	d.compress(data)
-	sum := crc32.ChecksumIEEE(data)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	start := b.spool.Size()
-	if _, err := b.spool.Write(d.out.Bytes()); err != nil && b.err == nil {
-		b.err = err
+func (b *Batch) run(parts [][]byte, size int, done func(Span)) {
+	var s Span
+	var err error
+	if size > maxHeld { // nothing else is under way, and what it comes to may be as large
+		s, _, err = b.stream(func(w io.Writer) error { return writeParts(w, parts) })
+		b.mu.Lock()
+	} else {
+		d := deflaters.Get().(*deflater)
+		s.CRC = d.compress(parts)
+		b.mu.Lock()
+		s.Start = b.spool.Size()
+		_, err = b.spool.Write(d.out.Bytes())
+		s.End = b.spool.Size()
+		d.free()
 	}
-	d.free()
+	defer b.mu.Unlock()
+	b.err = cmp.Or(b.err, err)
 	b.running--
-	b.held -= len(data)
-	done(Span{start, b.spool.Size(), sum})
+	b.held -= size
+	done(s)
 	b.changed.Signal()
+}
+
+func writeParts(w io.Writer, parts [][]byte) error {
+	for _, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stream compresses a content as it is written, which may be larger than memory should hold, and says how many bytes that were.
@@ -79,6 +102,11 @@ func (b *Batch) Stream(write func(io.Writer) error) (s Span, size int64, err err
 	if err := b.Wait(); err != nil {
 		return s, 0, err
 	}
+	return b.stream(write)
+}
+
+// stream is Stream while nothing is under way.
+func (b *Batch) stream(write func(io.Writer) error) (s Span, size int64, err error) {
 	d := deflaters.Get().(*deflater)
 	defer d.free()
 	out := bufio.NewWriter(&b.spool)
@@ -160,12 +188,16 @@ var deflaters = sync.Pool{New: func() any {
 	return d
 }}
 
-// compress fills out. Writing to memory doesn't fail.
-func (d *deflater) compress(data []byte) {
+// compress fills out, and gives the checksum of the content. Writing to memory doesn't fail.
+func (d *deflater) compress(parts [][]byte) (crc uint32) {
 	d.out.Reset()
 	d.zw.Reset(&d.out)
-	d.zw.Write(data)
+	for _, part := range parts {
+		d.zw.Write(part)
+		crc = crc32.Update(crc, crc32.IEEETable, part)
+	}
 	d.zw.Close()
+	return crc
 }
 
 // free lets others use the deflater, unless its buffer has grown large.

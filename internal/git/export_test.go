@@ -1,6 +1,8 @@
 package git
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"math"
@@ -68,10 +70,29 @@ func (c *Client) AddPack(repo string, p *Pack) (release func()) {
 }
 
 var (
-	ApplyDelta  = applyDelta
 	ParseCommit = parseCommit
 	HashOf      = hashOf
 )
+
+// ApplyDelta makes an object from its base.
+func ApplyDelta(base, delta []byte) ([]byte, error) {
+	d, err := readDelta(bufio.NewReader(bytes.NewReader(delta)), int64(len(delta)))
+	if err != nil {
+		return nil, err
+	}
+	from := newContent(int64(len(base)))
+	from.write(base)
+	defer from.release()
+	c, err := d.apply(from)
+	if err != nil {
+		return nil, err
+	}
+	r := contentReader{c: c}
+	defer r.Close()
+	data := make([]byte, c.size)
+	_, err = io.ReadFull(&r, data)
+	return data, err
+}
 
 // ParseRef reads one line of the answer to ls-refs.
 func ParseRef(text string) (Ref, error) {

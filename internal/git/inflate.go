@@ -21,9 +21,10 @@ func isInflateError(err error) bool {
 type inflater struct {
 	buf *bufio.Reader
 	zr  io.ReadCloser // nil before its first use
+	out *bufio.Reader // of what is inflated, for who wants to look ahead
 }
 
-var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReader(nil)} }}
+var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReader(nil), out: bufio.NewReader(nil)} }}
 
 // reset makes the inflater read a new stream.
 func (z *inflater) reset(r io.Reader) (err error) {
@@ -59,6 +60,12 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, fs.ErrClosed
 	}
 	return s.z.zr.Read(p)
+}
+
+// ahead is the stream with room to look ahead. It is to be read by that alone.
+func (s *stream) ahead() *bufio.Reader {
+	s.z.out.Reset(s.z.zr)
+	return s.z.out
 }
 
 // Close lets others inflate with what the stream held.

@@ -31,8 +31,10 @@ func (n *namer) Write(p []byte) (int, error) {
 func (n *namer) end() Hash { return hashOf(n.sum.Sum(n.buf[:0])) }
 
 // of computes the name of an object that is at hand.
-func (n *namer) of(kind Type, content []byte) Hash {
-	n.begin(kind, int64(len(content)))
-	n.sum.Write(content)
+func (n *namer) of(kind Type, c *content) Hash {
+	n.begin(kind, c.size)
+	for _, part := range c.parts {
+		n.sum.Write(part)
+	}
 	return n.end()
 }

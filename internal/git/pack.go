@@ -125,7 +125,7 @@ func (p *Pack) Span(h Hash) (span *io.SectionReader, crc uint32, ok bool) {
 }
 
 // Open reads an object's content. One that is stored whole is inflated as it is read; a delta needs the memory of
-// its content.
+// its content until it is closed.
 func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
 	i := p.find(h)
 	if i < 0 {
@@ -140,21 +140,31 @@ func (p *Pack) Open(h Hash) (io.ReadCloser, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	data, err := p.content(context.Background(), i)
+	c, err := p.content(context.Background(), i)
 	if err != nil {
 		return nil, err
 	}
-	return io.NopCloser(bytes.NewReader(data)), nil
+	p.cache.shrink(maxContent, 0) // memory in hand is the reader's, and counted so
+	return &contentReader{c: c}, nil
 }
 
-// memory is about what it takes to open an object: a delta, its base and what it makes, or nothing.
+// memory is about what it takes to open an object: nothing, if it is stored whole.
 func (p *Pack) memory(h Hash) int64 {
 	i := p.find(h)
 	if i < 0 || p.entries[i].base < 0 {
 		return 0
 	}
-	e := &p.entries[i]
-	return e.size + e.deltaSize + p.entries[e.base].size
+	return p.cost(i)
+}
+
+// cost is what an entry's content takes while it is made, if nothing is in the cache: of the deltas that lead to it, the
+// largest result together with its base.
+func (p *Pack) cost(i int32) int64 {
+	most := p.entries[i].size
+	for e := &p.entries[i]; e.base >= 0; e = &p.entries[e.base] {
+		most = max(most, e.size+p.entries[e.base].size)
+	}
+	return most
 }
 
 // readFull reads an object's content, whose size is known.
@@ -177,57 +187,87 @@ func (p *Pack) inflate(i int32) (*stream, error) {
 	return openStream(p.section(&p.entries[i]))
 }
 
-// inflateAll reads the zlib stream of an entry, whose size is known and was checked.
-func (p *Pack) inflateAll(i int32, size int64) ([]byte, error) {
+// inflateAll reads the zlib stream of an entry that is stored whole. The content is to be released.
+func (p *Pack) inflateAll(i int32) (*content, error) {
 	r, err := p.inflate(i)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	data := make([]byte, size)
-	if _, err = io.ReadFull(r, data); err != nil {
-		err = fmt.Errorf("reading a spooled pack again: %v", err) // not wrapped: an early end is not the host's here
+	c := newContent(p.entries[i].size)
+	if err := c.fill(r); err != nil {
+		c.release()
+		return nil, errAgain(err)
 	}
-	return data, err
+	return c, nil
 }
 
-// content reads an entry whole, its deltas applied. p.mu must be held.
-func (p *Pack) content(ctx context.Context, i int32) ([]byte, error) {
+// errAgain is not wrapped: an early end is not the host's here.
+func errAgain(err error) error { return fmt.Errorf("reading a spooled pack again: %v", err) }
+
+// openDelta begins to read an entry's delta. That ends when the stream is closed.
+func (p *Pack) openDelta(i int32) (deltaReader, *stream, error) {
+	r, err := p.inflate(i)
+	if err != nil {
+		return deltaReader{}, nil, err
+	}
+	d, err := readDelta(r.ahead(), p.entries[i].deltaSize)
+	if err != nil {
+		r.Close()
+		return deltaReader{}, nil, err
+	}
+	return d, r, nil
+}
+
+// applyDelta makes what an entry's delta makes of its base.
+func (p *Pack) applyDelta(i int32, base *content) (*content, error) {
+	d, r, err := p.openDelta(i)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return d.apply(base)
+}
+
+// content reads an entry whole, its deltas applied, to be released. p.mu must be held.
+func (p *Pack) content(ctx context.Context, i int32) (*content, error) {
 	var chain []int32 // deltas to apply, the last one first
-	data, ok := p.cache.get(i)
-	for !ok && p.entries[i].base >= 0 {
+	c := p.cache.get(i)
+	for c == nil && p.entries[i].base >= 0 {
 		chain = append(chain, i)
 		i = p.entries[i].base
-		data, ok = p.cache.get(i)
+		c = p.cache.get(i)
 	}
-	if !ok {
+	if c == nil {
+		p.cache.shrink(maxContent, 0) // what was in hand is of no use for this
 		var err error
-		if data, err = p.inflateAll(i, p.entries[i].size); err != nil {
+		if c, err = p.inflateAll(i); err != nil {
 			return nil, err
 		}
-		p.cache.put(i, data)
+		p.cache.put(i, c)
 	}
 	for _, i := range slices.Backward(chain) {
 		if ctx.Err() != nil {
+			c.release()
 			return nil, ctx.Err()
 		}
-		delta, err := p.inflateAll(i, p.entries[i].deltaSize)
+		next, err := p.applyDelta(i, c)
+		c.release()
 		if err != nil {
 			return nil, err
 		}
-		if data, err = applyDelta(data, delta); err != nil {
-			return nil, err
-		}
-		p.cache.put(i, data)
-		p.again += int64(len(data))
+		c = next
+		p.cache.put(i, c)
+		p.again += c.size
 	}
-	return data, nil
+	return c, nil
 }
 
 // forget frees the memory that resolving deltas took.
 func (p *Pack) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cache.shrink(-1, 0)
 	p.cache = contentCache{}
 }
 
@@ -244,7 +284,8 @@ func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole 
 	if err = cmp.Or(err, p.deflated.Wait()); err == nil {
 		pr.settle()
 	}
-	budget.Give(ctx, pr.taken)
+	p.forget()
+	budget.Give(ctx, pr.taken+pr.inHand)
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -256,7 +297,6 @@ func readPack(ctx context.Context, r io.Reader, f *format, limits Limits, whole 
 	slices.SortFunc(p.order, func(a, b int32) int {
 		return bytes.Compare(p.entries[a].hash.bytes(), p.entries[b].hash.bytes())
 	})
-	p.forget()
 	return p, nil
 }
 
@@ -280,6 +320,7 @@ type packReader struct {
 	refBase map[int32]Hash // bases of ref-deltas, by entry
 	offsets []int64        // where the entries' headers begin
 	taken   int64          // memory for what is gone once the pack is read
+	inHand  int64          // and for contents; see need
 
 	whole int         // how many more blobs are compressed that deltas make
 	held  []heldWhole // those that were
@@ -601,48 +642,70 @@ func (r *packReader) resolveDelta(ctx context.Context, i, base int32) error {
 	if b.size > r.limits.Delta {
 		return failf(Broken, "the host's pack has a delta to an object of %d bytes, more than %d", b.size, r.limits.Delta)
 	}
-	need := e.deltaSize + b.size
-	if err := budget.Take(ctx, need); err != nil {
-		return err
-	}
-	defer func() { budget.Give(ctx, need) }()
-	instructions, err := p.inflateAll(i, e.deltaSize)
+	c, err := r.make(ctx, i, base)
 	if err != nil {
 		return err
 	}
-	_, size, _, err := deltaSizes(instructions)
-	if err != nil {
-		return deltaError(err)
-	}
-	if most := min(r.limits.Delta, r.limits.Object); size > most {
-		return failf(Broken, "a delta in the host's pack makes %d bytes, more than %d", size, most)
-	}
-	if r.inflated += size; r.inflated > r.limits.Inflated {
-		return failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
-	}
-	if err := budget.Take(ctx, size); err != nil {
+	defer c.release()
+	p.cache.put(i, c)
+	e.kind, e.size, e.hash = b.kind, c.size, r.name.of(b.kind, c)
+	if err := r.need(ctx, p.cache.inHand()); err != nil {
 		return err
 	}
-	need += size
+	return r.holdWhole(ctx, i, c)
+}
+
+// make makes what a delta makes of its base.
+func (r *packReader) make(ctx context.Context, i, base int32) (*content, error) {
+	p := r.pack
+	need := p.entries[base].size
+	if !p.cache.has(base) {
+		need = p.cost(base)
+	}
+	if err := r.need(ctx, need); err != nil {
+		return nil, err
+	}
+	d, stream, err := p.openDelta(i)
+	if err != nil {
+		return nil, deltaError(err)
+	}
+	defer stream.Close()
+	if most := min(r.limits.Delta, r.limits.Object); d.size > most {
+		return nil, failf(Broken, "a delta in the host's pack makes %d bytes, more than %d", d.size, most)
+	}
+	if r.inflated += d.size; r.inflated > r.limits.Inflated {
+		return nil, failf(Broken, "the host's pack holds more than %d bytes", r.limits.Inflated)
+	}
+	if err := r.need(ctx, max(need, p.entries[base].size+d.size)); err != nil {
+		return nil, err
+	}
 	from, err := p.content(ctx, base)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	defer from.release()
 	if p.again/maxAgain > r.limits.Inflated {
-		return failf(Broken, "the deltas in the host's pack take more work than %d bytes are worth", r.limits.Inflated)
+		return nil, failf(Broken, "the deltas in the host's pack take more work than %d bytes are worth", r.limits.Inflated)
 	}
-	data, err := applyDelta(from, instructions)
+	c, err := d.apply(from)
 	if err != nil {
-		return deltaError(err)
+		return nil, deltaError(err)
 	}
-	p.cache.put(i, data)
-	e.kind, e.size, e.hash = b.kind, size, r.name.of(b.kind, data)
-	return r.holdWhole(ctx, i, data)
+	return c, nil
+}
+
+// need asks for as much memory as contents take from now on, in place of what they took before.
+func (r *packReader) need(ctx context.Context, n int64) error {
+	err := budget.Take(ctx, n-r.inHand)
+	if err == nil {
+		r.inHand = n
+	}
+	return err
 }
 
 // holdWhole compresses what a delta has made of a blob, if that is wanted. All of a module zip's contents have no more than an object
 // may have: beyond that there will be no zip.
-func (r *packReader) holdWhole(ctx context.Context, i int32, data []byte) error {
+func (r *packReader) holdWhole(ctx context.Context, i int32, c *content) error {
 	e := &r.pack.entries[i]
 	if r.whole == 0 || e.kind != BlobObject || r.bytes+e.size > r.limits.Object {
 		return nil
@@ -653,8 +716,10 @@ func (r *packReader) holdWhole(ctx context.Context, i int32, data []byte) error 
 		return err
 	}
 	r.taken += heldWholeCost
-	return r.pack.deflated.Add(data, func(span deflate.Span) {
+	c.retain()
+	return r.pack.deflated.AddParts(c.parts, func(span deflate.Span) {
 		r.held = append(r.held, heldWhole{i, span})
+		c.release()
 		budget.Give(ctx, e.size)
 	})
 }
@@ -669,7 +734,11 @@ func (r *packReader) settle() {
 	}
 }
 
+// deltaError is the host's, if what is wrong is the delta itself.
 func deltaError(err error) error {
+	if !errors.Is(err, errPack) {
+		return err
+	}
 	return failf(Broken, "a delta in the host's pack: %w", err)
 }
 

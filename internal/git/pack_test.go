@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -276,6 +278,94 @@ func (b b2w) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("differs: %v", err)
 	}
 	return len(p), nil
+}
+
+// blobChain is a pack of blobs of so many kB each, all but the first deltas to the one before, with what the blobs hold.
+func blobChain(kB ...int) (pack []byte, texts []string) {
+	entries, texts := blobsInChain(kB...)
+	return craft(entries...), texts
+}
+
+func blobsInChain(kB ...int) (entries []packed, texts []string) {
+	var lines strings.Builder
+	for i := range kB[0] << 7 {
+		fmt.Fprintf(&lines, "%07d\n", i)
+	}
+	text := lines.String()
+	texts = append(texts, text)
+	entries = append(entries, packed{kind: blobObject, data: text})
+	for i, kB := range kB[1:] {
+		own := fmt.Sprint("number ", i)
+		next, instructions := []byte(own), []string{insertOf(own)}
+		for len(next) < kB<<10 {
+			n := min(len(text), kB<<10-len(next))
+			next = append(next, text[:n]...)
+			instructions = append(instructions, copyOf(0, n))
+		}
+		entries = append(entries, packed{kind: refDelta, head: raw(nameOf(blobObject, text)), data: deltaOf(len(text), len(next), instructions...)})
+		text = string(next)
+		texts = append(texts, text)
+	}
+	return entries, texts
+}
+
+// What deltas make is used up, and made anew, while others read it.
+func TestPackOpenLarge(t *testing.T) {
+	t.Parallel()
+	pack, texts := blobChain(999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008) // more than is kept
+	whole, err := git.ReadPackWhole(t.Context(), bytes.NewReader(pack), false, git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	p, err := readPack(t, pack, git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers []io.ReadCloser
+	for _, text := range texts {
+		rc, err := p.Open(nameOf(blobObject, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, rc)
+	}
+	var wg sync.WaitGroup
+	for i, text := range texts {
+		wg.Go(func() {
+			for _, p := range []*git.Pack{whole, p} {
+				if got := open(t, p, nameOf(blobObject, text)); string(got) != text {
+					t.Errorf("blob %d is another", i)
+				}
+			}
+			if got, err := io.ReadAll(readers[i]); string(got) != text {
+				t.Errorf("blob %d became another: %v", i, err)
+			}
+			readers[i].Close()
+			readers[i].Close() // must not free what others use by now
+			if _, err := readers[i].Read(make([]byte, 1)); err == nil {
+				t.Error("reading after Close succeeds")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Deltas make what they make in the memory of what was made before.
+func TestReadPackGarbage(t *testing.T) {
+	if raceEnabled {
+		t.Skip("what is to be used again is dropped at random")
+	}
+	pack, _ := blobChain(slices.Repeat([]int{1000}, 60)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := readPack(t, pack, git.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 20 {
+		t.Errorf("a pack of 60 MiB took %d MiB, of which 8 are kept at a time", got)
+	}
 }
 
 // chain is a pack of ref-deltas, each to the one before.

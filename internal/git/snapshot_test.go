@@ -702,6 +702,35 @@ func TestReadBlobMemory(t *testing.T) {
 	}
 }
 
+// TestReadBlobMemoryChain: a small blob may be made of a large one.
+func TestReadBlobMemoryChain(t *testing.T) {
+	t.Parallel()
+	objects, texts := blobsInChain(100, 1000, 50)
+	tree := ""
+	for i, text := range texts {
+		tree += treeEntry("100644", fmt.Sprint(i), nameOf(blobObject, text))
+	}
+	commit := commitOf(nameOf(treeObject, tree))
+	objects = append(objects, packed{kind: treeObject, data: tree}, packed{kind: commitObject, data: commit})
+	repo, _ := serve(t, fake{fetch: say(bands(craft(objects...)))}, git.Limits{})
+	ctx, end := new(budget.Budget).Begin(t.Context())
+	defer end()
+	s, err := repo.Snapshot(ctx, nameOf(commitObject, commit), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for budget.Take(ctx, 1<<10) == nil {
+	}
+	small := nameOf(blobObject, texts[2])
+	for _, want := range []error{budget.ErrTooMuch, nil} {
+		budget.Give(ctx, 600<<10)
+		if data, err := s.ReadBlob(ctx, small, 1<<20); !errors.Is(err, want) || err == nil && string(data) != texts[2] {
+			t.Errorf("%d bytes, %v; want %v", len(data), err, want)
+		}
+	}
+}
+
 // TestSnapshotLargeTrees: few trees may be too much as well, if they hold many files. They are left out then.
 func TestSnapshotLargeTrees(t *testing.T) {
 	t.Parallel()

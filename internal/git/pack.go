@@ -405,6 +405,7 @@ func (r *packReader) read(ctx context.Context) error {
 		if err := r.take(ctx, i); err != nil {
 			return err
 		}
+		r.pack.entries, r.offsets = withRoom(r.pack.entries, count), withRoom(r.offsets, count)
 		if err := r.entry(); err != nil {
 			return entryError(i, count, err)
 		}
@@ -423,6 +424,15 @@ func (r *packReader) take(ctx context.Context, i int) error {
 	}
 	r.taken += some * readingCost
 	return nil
+}
+
+// withRoom makes room for one more of what will be no more than some. Append would grow by a quarter at a time, and leave four
+// times as much as there is in the end to the garbage collector.
+func withRoom[T any](s []T, most int) []T {
+	if len(s) < cap(s) {
+		return s
+	}
+	return append(make([]T, 0, min(most, max(64, 2*len(s)))), s...)
 }
 
 // entryError says which object is malformed; what is no fault of the pack's stays as it is.

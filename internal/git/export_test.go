@@ -71,7 +71,7 @@ func (c *Client) AddPack(repo string, p *Pack) (release func()) {
 
 var (
 	ParseCommit = parseCommit
-	HashOf      = hashOf
+	HashOf      = hashOf[[]byte]
 )
 
 // ApplyDelta makes an object from its base.
@@ -100,7 +100,9 @@ func ParseRef(text string) (Ref, error) {
 	return Ref{string(ref.name), ref.hash, ref.peeled, string(ref.target)}, err
 }
 
-func ParseTree(h Hash, data []byte, most int) ([]Entry, error) { return parseTree(h, data, most) }
+func ParseTree(h Hash, data []byte, most int) ([]Entry, error) {
+	return parseTree(h, string(data), most)
+}
 
 // An Advertisement is what was read of one.
 type Advertisement struct {

@@ -62,7 +62,7 @@ var digits = func() (t [256]byte) {
 	return t
 }()
 
-func hashOf(b []byte) Hash {
+func hashOf[T []byte | string](b T) Hash {
 	var h Hash
 	h.n = uint8(copy(h.b[:], b))
 	return h

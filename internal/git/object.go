@@ -83,25 +83,26 @@ type Entry struct {
 	Hash Hash
 }
 
-// parseTree reads `MODE NAME NUL OID` entries, which is all that a tree is. More than most are an error.
-func parseTree(h Hash, data []byte, most int) ([]Entry, error) {
+// parseTree reads `MODE NAME NUL OID` entries, which is all that a tree is, and whose names stay parts of it. More than most are
+// an error.
+func parseTree(h Hash, tree string, most int) ([]Entry, error) {
 	size := int(h.n)
-	var entries []Entry
-	for len(data) > 0 {
+	entries := make([]Entry, 0, min(most, strings.Count(tree, "\x00"), len(tree)/(size+len("1 n\x00"))))
+	for len(tree) > 0 {
 		if len(entries) >= most {
 			return nil, fmt.Errorf("tree %s makes more than the entries that are allowed", h)
 		}
-		head, rest, ok := bytes.Cut(data, []byte{0})
-		mode, name, ok2 := bytes.Cut(head, []byte(" "))
-		if !ok || !ok2 || len(name) == 0 || bytes.IndexByte(name, '/') >= 0 || len(rest) < size {
+		head, rest, ok := strings.Cut(tree, "\x00")
+		mode, name, ok2 := strings.Cut(head, " ")
+		if !ok || !ok2 || len(name) == 0 || strings.IndexByte(name, '/') >= 0 || len(rest) < size {
 			return nil, fmt.Errorf("tree %s is malformed", h)
 		}
-		m, err := parseMode(string(mode))
+		m, err := parseMode(mode)
 		if err != nil {
 			return nil, fmt.Errorf("tree %s: %w", h, err)
 		}
-		entries = append(entries, Entry{Name: string(name), Mode: m, Hash: hashOf(rest[:size])})
-		data = rest[size:]
+		entries = append(entries, Entry{Name: name, Mode: m, Hash: hashOf(rest[:size])})
+		tree = rest[size:]
 	}
 	return entries, nil
 }

@@ -1,15 +1,14 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/deflate"
@@ -343,43 +342,80 @@ func (s *Snapshot) stat(h Hash, want Type) (*heldPack, int64, error) {
 	return p, size, err
 }
 
+// open reads an object, for which it has memory until it is closed, and says how large it is. More than most bytes are an error.
+func (s *Snapshot) open(h Hash, want Type, most int64) (io.ReadCloser, int64, error) {
+	p, size, err := s.stat(h, want)
+	if err != nil {
+		return nil, 0, err
+	}
+	if size > most {
+		return nil, 0, failf(Broken, "%s %s has %d bytes, more than %d", want, h, size, most)
+	}
+	o := &object{s: s, memory: p.memory(h)}
+	if err := s.take(o.memory); err != nil {
+		return nil, 0, err
+	}
+	if o.ReadCloser, err = p.Open(h); err != nil {
+		s.take(-o.memory)
+		return nil, 0, err
+	}
+	return o, size, nil
+}
+
+// An object gives its memory back when it is closed.
+type object struct {
+	io.ReadCloser
+	s      *Snapshot
+	memory int64
+}
+
+func (o *object) Close() error {
+	err := o.ReadCloser.Close()
+	o.s.take(-o.memory)
+	o.memory = 0
+	return err
+}
+
 // read gives an object's content.
 func (s *Snapshot) read(h Hash, want Type, most int64) ([]byte, error) {
-	p, size, err := s.stat(h, want)
+	r, size, err := s.open(h, want, most)
 	if err != nil {
 		return nil, err
 	}
-	if size > most {
-		return nil, failf(Broken, "%s %s has %d bytes, more than %d", want, h, size, most)
-	}
-	memory := p.memory(h)
-	if err := s.take(memory); err != nil {
-		return nil, err
-	}
-	defer s.take(-memory)
+	defer r.Close()
 	data := make([]byte, size)
-	return data, p.readFull(h, data)
+	_, err = io.ReadFull(r, data)
+	return data, err
+}
+
+// readTree gives a tree's content, of which there is no second in memory: it may be large.
+func (s *Snapshot) readTree(h Hash) (string, error) {
+	r, size, err := s.open(h, TreeObject, maxTree)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	if err := s.take(size); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.Grow(int(size))
+	_, err = io.CopyBuffer(&b, r, make([]byte, min(max(size, 1), 32<<10)))
+	return b.String(), err
 }
 
 func (s *Snapshot) tree(h Hash) ([]Entry, error) {
 	if entries, ok := s.trees[h]; ok {
 		return entries, nil
 	}
-	_, size, err := s.stat(h, TreeObject)
-	if err == nil {
-		err = s.take(size)
-	}
+	text, err := s.readTree(h)
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.read(h, TreeObject, maxTree)
-	if err != nil {
+	if err := s.take(entrySize * int64(strings.Count(text, "\x00"))); err != nil {
 		return nil, err
 	}
-	if err := s.take(entrySize * int64(bytes.Count(data, []byte{0}))); err != nil {
-		return nil, err
-	}
-	entries, err := parseTree(h, data, s.repo.limits.Entries-s.entries)
+	entries, err := parseTree(h, text, s.repo.limits.Entries-s.entries)
 	if err != nil {
 		return nil, failf(Broken, "%w", err)
 	}
@@ -585,29 +621,6 @@ func (s *Snapshot) Deflated(h Hash) (compressed *io.SectionReader, crc uint32, o
 
 // OpenBlob reads a blob that was loaded. It must be closed before the snapshot is.
 func (s *Snapshot) OpenBlob(h Hash) (io.ReadCloser, error) {
-	p, _, err := s.stat(h, BlobObject)
-	if err != nil {
-		return nil, named(s.repo.name, err)
-	}
-	memory := p.memory(h)
-	if err := s.take(memory); err != nil {
-		return nil, err
-	}
-	r, err := p.Open(h)
-	if err != nil {
-		s.take(-memory)
-		return nil, err
-	}
-	return &blob{ReadCloser: r, close: sync.OnceFunc(func() { s.take(-memory) })}, nil
-}
-
-// A blob gives its memory back when it is closed.
-type blob struct {
-	io.ReadCloser
-	close func()
-}
-
-func (b *blob) Close() error {
-	b.close()
-	return b.ReadCloser.Close()
+	r, _, err := s.open(h, BlobObject, math.MaxInt64)
+	return r, named(s.repo.name, err)
 }

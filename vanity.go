@@ -875,14 +875,22 @@ func (s Site) config(modPath string) (cfg Config, ok bool) {
 	if serves(cfg.Module, modPath) {
 		return cfg, true
 	}
-	stem, _, _ := module.SplitPathVersion(modPath)
-	if len(stem) <= len(prefix) || !d.Conventional(im) {
+	if !d.Conventional(im) {
 		return cfg, false
 	}
-	cfg.Module = stem
-	cfg.Directory = strings.TrimPrefix(strings.TrimSuffix(im.Directory, "/")+stem[len(prefix):], "/")
-	cfg.Tags = cfg.Directory + "/v*"
-	return cfg, serves(cfg.Module, modPath) && len(cfg.problems()) == 0
+	return cfg.nested(modPath)
+}
+
+// nested says where a module whose path is below that of c is kept, by the go command's rule: in the directory of that name, with
+// the tags "DIR/v*". A major version is none of its own.
+func (c Config) nested(modPath string) (Config, bool) {
+	stem, _, _ := module.SplitPathVersion(modPath)
+	if len(stem) <= len(c.Module) {
+		return c, false
+	}
+	c.Directory = strings.TrimPrefix(strings.TrimSuffix(c.Directory, "/")+stem[len(c.Module):], "/")
+	c.Module, c.Tags = stem, c.Directory+"/v*"
+	return c, serves(stem, modPath) && len(c.problems()) == 0
 }
 
 // configOf says where the module of a prefix is kept.

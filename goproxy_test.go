@@ -142,7 +142,7 @@ func TestGoproxyProtocol(t *testing.T) {
 	}{
 		{"/@v/list", 200, "text/plain; charset=utf-8", minute, "v1.0.0\nv1.1.0\nv1.2.0-rc.1\n"},
 		{"/v2/@v/list", 200, "text/plain; charset=utf-8", minute, "v2.0.0\n"},
-		{"/v3/@v/list", 200, "text/plain; charset=utf-8", minute, ""},
+		{"/v3/@v/list", 404, "text/plain; charset=utf-8", minute, "not found: go.acme.test/Tool/v3: the module's go.mod declares its path as \"go.acme.test/Tool\", which is not of this path's major version\n"},
 		{"/@latest", 200, "application/json", minute, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.1.0.info", 200, "application/json", year, info("v1.1.0", "tool-1.1.0", "")},
 		{"/@v/v1.0.0.info", 200, "application/json", year, info("v1.0.0", "tool-1.0.0", "")},
@@ -987,8 +987,8 @@ func TestNoTagFits(t *testing.T) {
 	cfg.URL, cfg.Tags = gittest.New(t, acme).Dir, "tol-*"
 	var log bytes.Buffer
 	h := vanity.Goproxy("/go", cfg, vanity.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	for _, path := range []string{"/go/go.acme.test/!tool/@v/list", "/go/go.acme.test/!tool/v98/@v/list"} {
-		if res, body := metaGet(t, h, "GET", path); res.StatusCode != 200 || len(body) != 0 {
+	for path, want := range map[string]int{"/go/go.acme.test/!tool/@v/list": 200, "/go/go.acme.test/!tool/v98/@v/list": 404} {
+		if res, body := metaGet(t, h, "GET", path); res.StatusCode != want || want == 200 && len(body) != 0 {
 			t.Errorf("%s: %s, %q", path, res.Status, body)
 		}
 	}

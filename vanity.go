@@ -68,7 +68,7 @@
 // base is the highest version before the commit by the tags of this pattern. A pseudo-version asked for must have the
 // commit's time and hash, and a base that precedes the commit. A commit that no branch or tag reaches is refused, though
 // git hosts give it out: it may be anyone's, from a pull request. Without a release or pre-release, the latest version
-// is what the default branch comes to.
+// is what the default branch comes to; and if that has no such module, there is none, and no list either (404).
 //
 // # Contents
 //

@@ -38,7 +38,7 @@ func (l *Listing) Has(version string) bool {
 
 // List is Versions, with what else the tags say.
 func (m *Module) List(ctx context.Context) (*Listing, error) {
-	versions, tags, err := m.list(ctx)
+	versions, tags, err := m.listed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +97,22 @@ func (m *Module) Times(ctx context.Context, commits []string) (map[string]time.T
 	return times, nil
 }
 
-// Versions lists the versions that have a tag and fit the path's major version, the lowest first. Where the repository's
-// root has no go.mod, tags of v2 and above are +incompatible versions of the path without a major version.
+// Versions lists the versions that have a tag and fit the path's major version, the lowest first. If there are none, the default
+// branch must have the module, or it isn't there. Where the repository's root has no go.mod, tags of v2 and above are +incompatible versions of the path without a major version.
 func (m *Module) Versions(ctx context.Context) ([]string, error) {
-	list, _, err := m.list(ctx)
+	list, _, err := m.listed(ctx)
 	return list, err
+}
+
+// listed is list for who would take an empty one for that of a module without versions: where the default branch has no such
+// module either, there is none. The go command asks for every path that may be a module's, and asks elsewhere for none that
+// has a list.
+func (m *Module) listed(ctx context.Context) ([]string, tags, error) {
+	list, tags, err := m.list(ctx)
+	if err == nil && len(list) == 0 && !m.declared {
+		_, err = m.head(ctx)
+	}
+	return list, tags, err
 }
 
 func (m *Module) list(ctx context.Context) ([]string, tags, error) {

@@ -14,7 +14,7 @@ import (
 	"example.com/vanity/internal/modstore"
 )
 
-// A desert is a repository without anything, which keeps whoever asks it until it is told to let go.
+// A desert is a repository with a tag and nothing else, which keeps whoever asks it until it is told to let go.
 type desert struct {
 	*host
 	mu      sync.Mutex
@@ -30,8 +30,10 @@ func (d *desert) Refs(ctx context.Context, prefixes ...string) ([]git.Ref, error
 	d.mu.Lock()
 	d.order = append(d.order, name)
 	d.mu.Unlock()
-	return nil, d.ask(ctx)
+	return []git.Ref{{Name: "refs/tags/v1.0.0", Hash: oasis}}, d.ask(ctx)
 }
+
+var oasis, _ = git.ParseHash(strings.Repeat("12", 20))
 
 func (d *desert) add(server string, n int) {
 	d.mu.Lock()
@@ -112,7 +114,7 @@ func TestSlots(t *testing.T) {
 		}
 		close(end)
 		for _, done := range have {
-			if got := <-done; got.err != nil || got.text != "" {
+			if got := <-done; got.err != nil || got.text != "v1.0.0\n" {
 				t.Fatalf("%+v", got)
 			}
 		}

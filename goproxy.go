@@ -69,7 +69,7 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 }
 
 // GoproxyFunc is [Goproxy] for more than one module: resolve says where the one of a module path is kept, before anything
-// else is done for a request, and so should be quick. [Site.Resolve] is such a function.
+// else is done for a request, and so should be quick. [Site.Resolve] and [Forge.Resolve] are such functions.
 //
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //

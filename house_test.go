@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,6 +70,26 @@ func exampleHost(string) (client *http.Client, end func()) {
 	repo := gittest.New(tb, exampleScript)
 	server := gittest.ServeTLS(tb, gittest.AllFilters, map[string]*gittest.Repo{"mono": repo})
 	return server.Client(), tb.end
+}
+
+// exampleForge makes a directory of bare repositories.
+func exampleForge() (dir string, end func()) {
+	tb := new(exampleTB)
+	dir = tb.TempDir()
+	for at, script := range map[string]string{
+		"acme/tool.git":  "write\ncommit one\ntag v1.0.0\ntag sub/v2.1.0\n-- go.mod --\nmodule git.acme.dev/acme/tool\n-- sub/go.mod --\nmodule git.acme.dev/acme/tool/sub/v2\n",
+		"ann/secret.git": "write\ncommit one\ntag v1.0.0\n-- go.mod --\nmodule git.acme.dev/ann/secret\n",
+		"hub/text.git":   "write\ncommit one\ntag v0.3.0\n-- go.mod --\nmodule github.com/x/text\n",
+	} {
+		repo := gittest.New(tb, script)
+		at = filepath.Join(dir, filepath.FromSlash(at))
+		repo.Git("clone", "--quiet", "--mirror", repo.GitDir(), at)
+		repo.Git("-C", at, "remote", "set-url", "origin", "https://github.com/x/text")
+		if !strings.HasSuffix(at, "text.git") {
+			repo.Git("-C", at, "remote", "remove", "origin")
+		}
+	}
+	return dir, tb.end
 }
 
 // TestRequirements keeps the promise that the library needs x/mod, and go-cmp for its tests, and nothing else.

@@ -33,6 +33,8 @@
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //	mux.Handle("/", vanity.Meta(site))
 //
+// A forge that has its repositories on a disk serves the modules of all of them by a [Forge] in the place of the site.
+//
 // # How the go command gets there
 //
 // For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds

@@ -474,6 +474,10 @@ func (f forge) testRequests(t *testing.T) {
 		"/go/git.acme.test/%21alice/tool/sub/@v/v1.0.0.zip":                 200,
 		"/go/git.acme.test/alice/tool.git/@v/v1.0.0.info":                   200,
 		"/go/github.com/!x/!up/@v/v1.0.0.mod":                               200,
+		"/go/git.acme.test/alice/new/sub/@v/list":                           200, // there is no version yet
+		"/go/git.acme.test/alice/tool/absent/@v/list":                       404,
+		"/go/git.acme.test/alice/tool/v3/@v/list":                           404,
+		"/go/git.acme.test/alice/empty/@v/list":                             404,
 		"/go/git.acme.test/alice/tool/@v/v1.9.0.info":                       404,
 		"/go/git.acme.test/alice/tool/absent/@v/v1.0.0.mod":                 404,
 		"/go/git.acme.test/Alice/tool/@v/list":                              404,

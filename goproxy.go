@@ -147,11 +147,13 @@ func (f Forge) site() discovery.Site { return discovery.Site{Host: strings.TrimS
 //
 // A mirror never answers for a name at Host or below, whatever its URL says. Of mirrors of one repository the one answers whose
 // path is the first in the order of bytes: where people make mirrors by themselves, let whoever may not read that one have 404,
-// as if it were not there. Its URL must be https, http, ssh or git, at the usual port, or USER@HOST:PATH; it is read from the
-// file config alone, without what that includes, and never shown. All mirrors of a Dir are looked up at once, when a path that
-// is not below Host is asked for, and remembered for a minute, or 20 times as long as that took. For 10,000 repositories it
-// takes about a second and 2 MB; those who come meanwhile get what was known. So a mirror is there after a minute at the
-// latest, and is gone at once. All else is looked up each time, which costs a few system calls for each element of the path.
+// as if it were not there. The URL must be https, http, ssh or git, at the usual port, or USER@HOST:PATH; it is read from the
+// file config alone, without what that includes, and never shown.
+//
+// All mirrors are looked up at once, by who asks for a path that is not below Host, which takes about a second and 2 MB for
+// 10,000 repositories. What was found is remembered for a minute, or for 20 times as long as it took; those who come while it
+// is looked up anew get that. So a mirror is there when that time is over at the latest; one that is none any more is gone
+// at once. Whatever is below Host is looked up each time, by a few system calls for each element of the path.
 //
 // Resolve is safe for concurrent use.
 func (f Forge) Resolve(ctx context.Context, modulePath string) (Config, error) {

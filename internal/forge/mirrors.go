@@ -171,16 +171,16 @@ func newIndex(dir string) (*index, error) {
 			below := path.Join(at, name)
 			switch k, err := kindOf(filepath.Join(dir, filepath.FromSlash(below))); {
 			case err != nil:
-				return readable(err)
+				return passOver(err)
 			case k == repository:
-				return readable(x.add(dir, below))
+				return passOver(x.add(dir, below))
 			case k == group && !strings.HasSuffix(name, suffix):
 				groups = append(groups, below)
 			}
 			return nil
 		})
 		if at != "" {
-			err = readable(err)
+			err = passOver(err)
 		}
 		if err != nil {
 			return nil, err
@@ -190,8 +190,8 @@ func newIndex(dir string) (*index, error) {
 	return x, nil
 }
 
-// readable is nil for an error that says that a file may not be read, or has gone.
-func readable(err error) error {
+// passOver is nil for an error that says that a file may not be read, or has gone, and else the error.
+func passOver(err error) error {
 	if isAbsent(err) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}

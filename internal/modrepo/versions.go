@@ -97,8 +97,9 @@ func (m *Module) Times(ctx context.Context, commits []string) (map[string]time.T
 	return times, nil
 }
 
-// Versions lists the versions that have a tag and fit the path's major version, the lowest first. If there are none, the default
-// branch must have the module, or it isn't there. Where the repository's root has no go.mod, tags of v2 and above are +incompatible versions of the path without a major version.
+// Versions lists the versions that have a tag and fit the path's major version, the lowest first. If there are none, the
+// default branch must have the module, or it isn't there. Where the repository's root has no go.mod, tags of v2 and above are
+// +incompatible versions of the path without a major version.
 func (m *Module) Versions(ctx context.Context) ([]string, error) {
 	list, _, err := m.listed(ctx)
 	return list, err

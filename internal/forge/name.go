@@ -61,5 +61,5 @@ func splitSSH(rawURL string) (host, path string, ok bool) {
 	if i := strings.IndexByte(host, '@'); i >= 0 {
 		host = host[i+1:]
 	}
-	return host, strings.TrimPrefix(path, "/"), ok // another "@" or a slash is no host's
+	return host, strings.TrimPrefix(path, "/"), ok && !strings.Contains(host, "/") // another "@" is no host's
 }

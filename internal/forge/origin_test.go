@@ -273,6 +273,7 @@ func TestModulePath(t *testing.T) {
 		" https://github.com/x/y":                               "",
 		"https://github.com/x/y\x00":                            "",
 		"https://github.com/x/con":                              "",
+		"h.test/x:/y":                                           "", // to git a path on this machine
 		"https://github.com/" + strings.Repeat("x/", 600) + "y": "",
 		"": "",
 	} {
@@ -285,7 +286,7 @@ func TestModulePath(t *testing.T) {
 
 func FuzzModulePath(f *testing.F) {
 	for _, seed := range []string{
-		"https://ann:s3cret@github.com:443/x/y.git/", "git@github.com:x/y.git", "ssh://git@h.test:22/~x/y", "https://h.test/../x", "ext::h.test:x", "https://a@b@h.test/x", "//h.test/x", "h.test:x:y",
+		"https://ann:s3cret@github.com:443/x/y.git/", "git@github.com:x/y.git", "ssh://git@h.test:22/~x/y", "https://h.test/../x", "ext::h.test:x", "https://a@b@h.test/x", "//h.test/x", "h.test:x:y", "h.test/x:/y",
 	} {
 		f.Add(seed)
 	}

@@ -72,7 +72,7 @@ func (d *Dir) Put(ctx context.Context, name string, content io.ReadSeeker) error
 	if err != nil {
 		return err
 	}
-	err = d.put(ctx, file, content, writtenOnce(name))
+	err = d.put(ctx, file, content, WrittenOnce(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // not wrapped: that a directory vanished must not look like "no such entry"
 		return fmt.Errorf("storing %s: %v", name, err)

@@ -11,6 +11,3 @@ func set[T any](p *T, v T) (restore func()) {
 	*p = v
 	return func() { *p = old }
 }
-
-// WrittenOnce reports whether a name's first content wins.
-func WrittenOnce(name string) bool { return writtenOnce(name) }

@@ -34,8 +34,8 @@ func (d *Dir) path(name string) (string, error) {
 	return filepath.Join(d.root, local), nil
 }
 
-// writtenOnce reports whether a name is of what never changes: the info, go.mod or zip of a canonical version.
-func writtenOnce(name string) bool {
+// WrittenOnce reports whether a name is of what never changes: the info, go.mod or zip of a canonical version.
+func WrittenOnce(name string) bool {
 	dir, file := path.Split(name)
 	ext := path.Ext(file)
 	if !strings.HasSuffix(dir, "/@v/") || ext != ".info" && ext != ".mod" && ext != ".zip" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -293,7 +294,26 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rest string, ok 
 	case !ok:
 		h.next.ServeHTTP(w, r)
 		return
+	case h.observer != nil:
+		h.serveObserved(w, r, rt)
+		return
 	}
+	h.serveRoute(w, r, rt)
+}
+
+func (h *handler) serveObserved(w http.ResponseWriter, r *http.Request, rt *route) {
+	e := Event{Module: rt.req.Path, Version: rt.req.Version, Repository: rt.repository}
+	if e.Module != "" {
+		e.Kind = kinds[rt.req.Kind]
+	}
+	h.observe(w, r, e, func(w http.ResponseWriter) (string, error) { return h.serveRoute(w, r, rt) })
+}
+
+// kinds are the words for the files of the protocol.
+var kinds = [...]string{modproxy.List: "list", modproxy.Latest: "latest", modproxy.Info: "info", modproxy.Mod: "mod", modproxy.Zip: "zip"}
+
+// serveRoute answers a request of the protocol, and says where the answer comes from, or why there is none.
+func (h *handler) serveRoute(w http.ResponseWriter, r *http.Request, rt *route) (from string, err error) {
 	rp, err := h.answer(r, rt)
 	if err != nil {
 		rp = errorReply(err, h.modules.named || h.isGuarded()) // who may not know of the repository has met another error before
@@ -303,6 +323,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rest string, ok 
 		h.report(r, rp.Status, err)
 	}
 	h.guarded(rp).Write(w, r)
+	return rp.From, err
 }
 
 // route reads what follows the base; false if it is nothing of the protocol. What reads well is remembered, by a copy: the
@@ -377,9 +398,9 @@ func (h *handler) success(kind modproxy.Kind, held modstore.Held, c *modstore.Co
 	rp := reply.Reply{Status: http.StatusOK, ContentType: contentTypes[kind], CacheControl: h.fresh}
 	isFixed := held.Fixed
 	if c == nil {
-		rp.Data, rp.ETag, rp.Length = held.Data, held.ETag, held.Length
+		rp.Data, rp.ETag, rp.Length, rp.From = held.Data, held.ETag, held.Length, modstore.FromMemory
 	} else {
-		rp.Body, rp.ETag, rp.Length, rp.Close = c.ReadSeeker, c.ETag(), c.Length(), c.Close
+		rp.Body, rp.ETag, rp.Length, rp.Close, rp.From = c.ReadSeeker, c.ETag(), c.Length(), c.Close, c.From
 		isFixed = c.Fixed
 	}
 	switch {
@@ -462,13 +483,17 @@ type modules struct {
 
 func newModules(o *options, client *git.Client) *modules {
 	client.Credentials = o.credentials
+	stores := modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}
+	if o.observer != nil {
+		stores.Observe = o.observeFetch
+	}
 	if o.auth == nil {
 		client.Private = func(repo string) {
 			o.log().Warn("vanity: a private repository is served to everybody: WithCredentials is given, but not WithAuth", "repository", repo)
 		}
 	}
 	m := &modules{
-		store:   modstore.New(modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}),
+		store:   modstore.New(stores),
 		sources: sources{client: client, fresh: o.freshness},
 		homes:   recent.New[Config, *home](rememberedBits),
 	}
@@ -476,6 +501,15 @@ func newModules(o *options, client *git.Client) *modules {
 		m.gate = new(admission.Gate)
 	}
 	return m
+}
+
+// Refresh says that a repository has changed, as its host's webhook does: see the package comment.
+func (h *handler) Refresh(repository string) { h.modules.refresh(repository) }
+
+func (m *modules) refresh(repository string) {
+	canonicalURL := Config{URL: repository}.canonical().URL
+	m.sources.forget(canonicalURL)
+	m.store.Outdate(canonicalURL)
 }
 
 // admit asks the repository's host whether it lets the caller in, if that is what counts. The context that it gives carries his
@@ -628,7 +662,7 @@ func (m *modules) validHome(cfg Config) (*home, error) {
 
 // module says what is stored under which names, and where it comes from.
 func (at *home) module(modPath string) modstore.Module {
-	return modstore.Module{Path: modPath, Prefix: at.prefix, Host: at.host, Directory: strings.TrimSuffix(at.Directory, "/"), At: at.at}
+	return modstore.Module{Path: modPath, Prefix: at.prefix, Host: at.host, Repository: at.canonicalURL, Directory: strings.TrimSuffix(at.Directory, "/"), At: at.at}
 }
 
 // storePrefix keeps apart what must not answer for one another. A module whose path the owner has configured needs no
@@ -678,6 +712,13 @@ func (s *sources) forgetOne() {
 		delete(s.m, cfg)
 		return
 	}
+}
+
+// forget drops what was learned of a repository that has changed.
+func (s *sources) forget(canonicalURL string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.m, func(cfg Config, _ *modrepo.Source) bool { return strings.EqualFold(cfg.canonical().URL, canonicalURL) })
 }
 
 func (s *sources) source(cfg Config) *modrepo.Source {

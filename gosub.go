@@ -317,12 +317,21 @@ func (g *gosubHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serve(w, r, rest, ok)
 		return
 	}
+	if g.observer != nil {
+		g.observe(w, r, Event{Kind: "form"}, func(w http.ResponseWriter) (string, error) { return "", g.serveForm(w, r) })
+		return
+	}
+	g.serveForm(w, r)
+}
+
+func (g *gosubHandler) serveForm(w http.ResponseWriter, r *http.Request) error {
 	rp, err := g.form(r)
 	if err != nil {
 		rp = errorReply(err, true)
 		g.report(r, rp.Status, err)
 	}
 	g.guarded(rp).Write(w, r)
+	return err
 }
 
 // form makes the page with the form. An error is for all who may not have it.

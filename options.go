@@ -20,6 +20,7 @@ import (
 	"example.com/vanity/internal/dirstore"
 	"example.com/vanity/internal/modstore"
 	"example.com/vanity/internal/netrc"
+	"example.com/vanity/internal/observe"
 	"example.com/vanity/internal/pages"
 	"example.com/vanity/internal/passwords"
 	"example.com/vanity/internal/reply"
@@ -46,7 +47,8 @@ type options struct {
 	templates    pages.Templates
 	credentials  func(context.Context, *url.URL) (user, password string, err error)
 	auth         func(r *http.Request, modulePath, repository string) error
-	callers      bool                // their own rights count
+	callers      bool // their own rights count
+	observer     func(context.Context, Event)
 	guards       map[string][]string // the guards that were given, with the constructors that enforce them
 	publicURL    string              // without a slash at its end; empty if nobody said
 }
@@ -120,6 +122,42 @@ func WithSeal(keys ...[]byte) Option {
 // level. There is one line at most for a request.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
+}
+
+// WithObserver names a function that is told of each request that a handler has answered, and of each fetch from a git host
+// that has ended, for metrics and logs. It is called before the next request of the connection is read, so it should be
+// quick, and must be safe for concurrent use. The context is the request's, or that of a fetch, which may be for many
+// requests. What goes to the handler of [WithNext] is none of its affair. If it is nil or not given, nobody is told.
+func WithObserver(observer func(ctx context.Context, e Event)) Option {
+	return func(o *options) { o.observer = observer }
+}
+
+// An Event is what the function of [WithObserver] is told.
+type Event struct {
+	// Kind is what was done: "list", "latest", "info", "mod" or "zip" for a file of the GOPROXY protocol that was asked for,
+	// "go-get" for a page of [Meta] for the go command, "page" for one that is for people, or a redirect, "form" for that of
+	// [Gosub], "fetch" for a fetch; empty for a request that is malformed.
+	Kind string
+
+	// Module is the module path as it was asked for, or for Meta the import prefix; Version the version or the query. They
+	// are whatever callers write: keep no more than you have room for. Empty where there is none.
+	Module, Version string
+
+	// Repository is the URL of the repository that a fetch was from, or that the caller of Gosub named; else empty.
+	Repository string
+
+	// Status is that of the answer; for a fetch 200, or what a request that needs it is answered with.
+	Status int
+
+	// Source says where a file comes from: "memory", "store", or "host" if it was made now of what the git host has sent; or
+	// "stale" for what was made before, and can't be made anew. Empty where there is no file.
+	Source string
+
+	Requests   int           // of a fetch: those that the git host was sent, or the times that git was run
+	Bytes      int64         // of the body that was sent, or that the git host sent
+	Duration   time.Duration // from the request's arrival to the end of the answer, or of a fetch
+	RetryAfter time.Duration // of a fetch: what a git host that limits the rate of requests wants; zero if it doesn't say
+	Err        error         // why there is no file; or why the answer was not sent to its end. It has what the log has.
 }
 
 // A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
@@ -331,6 +369,29 @@ func WithTemplates(t *template.Template) Option {
 		panic(fmt.Errorf("vanity: WithTemplates: %w", err))
 	}
 	return func(o *options) { o.templates = templates }
+}
+
+// observe answers a request by serve, and tells the observer of it.
+func (o *options) observe(w http.ResponseWriter, r *http.Request, e Event, serve func(w http.ResponseWriter) (source string, err error)) {
+	began, counted := time.Now(), &observe.Writer{ResponseWriter: w}
+	e.Source, e.Err = serve(counted)
+	if e.Err == nil {
+		e.Err = counted.Err
+	}
+	e.Status, e.Bytes, e.Duration = counted.Status, counted.Bytes, time.Since(began)
+	o.observer(r.Context(), e)
+}
+
+func (o *options) observeFetch(ctx context.Context, f modstore.Fetch) {
+	e := Event{
+		Kind: "fetch", Module: f.Module.Path, Repository: f.Module.Repository, Status: http.StatusOK,
+		Requests: f.Requests, Bytes: f.Bytes, Duration: f.Duration, Err: f.Err,
+	}
+	if f.Err != nil {
+		rp := errorReply(f.Err, false)
+		e.Status, e.RetryAfter = rp.Status, rp.RetryAfter
+	}
+	o.observer(ctx, e)
 }
 
 // applyOptions collects opts. Nil options are passed over, so that a list may be built with conditions.

@@ -99,6 +99,13 @@
 // host, and lets others wait for half a minute (503). A request with the header "Disable-Module-Fetch: true" gets what is
 // kept, or 404.
 //
+// Who knows that a repository has changed, by a webhook say, need not wait for that minute. The handlers have a method
+//
+//	Refresh(repository string)
+//
+// which takes the repository's URL and makes no request: from then on, whoever asks for what may have changed gets it anew. To
+// call it: handler.(interface{ Refresh(repository string) }).Refresh("https://github.com/acme/mono").
+//
 // All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
 // alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 512 KiB, in temporary files (see
 // [os.TempDir]), which have no name where the system allows that. The infos of versions go last. Without a store, an answer
@@ -399,7 +406,7 @@ type metaHandler struct {
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if isRead && r.URL.RawQuery == goGetQuery && (m.auth == nil || r.Method == http.MethodGet) { // else it may be a probe
+	if isRead && r.URL.RawQuery == goGetQuery && m.observer == nil && (m.auth == nil || r.Method == http.MethodGet) { // else it may be a probe
 		if page, ok := m.goGets.known(m.site.At(r.Host).Name(), r.URL.Path); ok {
 			m.goGet(page).Write(w, r)
 			return
@@ -411,10 +418,31 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.next.ServeHTTP(w, r)
 	case !isRead:
 		reply.MethodNotAllowed().Write(w, r)
+	case m.observer != nil:
+		m.serveObserved(w, r, answer)
 	default:
 		answer().Write(w, r)
 	}
 }
+
+func (m *metaHandler) serveObserved(w http.ResponseWriter, r *http.Request, answer func() reply.Reply) {
+	e := Event{Kind: "page"}
+	if isGoGet(r) {
+		e.Kind = "go-get"
+	}
+	d := m.site.At(r.Host)
+	if rest, ok := d.Cut(d.Name() + strings.TrimSuffix(r.URL.Path, "/")); ok {
+		page, _ := m.page(d, rest)
+		e.Module = page.Prefix
+	}
+	m.observe(w, r, e, func(w http.ResponseWriter) (string, error) {
+		answer().Write(w, r)
+		return "", nil
+	})
+}
+
+// Refresh says that a repository has changed, as its host's webhook does: see the package comment.
+func (m *metaHandler) Refresh(repository string) { m.modules.refresh(repository) }
 
 // find tells how to answer a request; false if that is not for us.
 func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool) {

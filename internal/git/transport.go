@@ -28,10 +28,12 @@ type stallGuard struct {
 	timer  *time.Timer
 	stall  time.Duration
 	body   io.ReadCloser
+	meter  *Meter
 }
 
 func newStallGuard(ctx context.Context, stall time.Duration) *stallGuard {
-	g := &stallGuard{caller: ctx, stall: stall}
+	g := &stallGuard{caller: ctx, stall: stall, meter: meterOf(ctx)}
+	g.meter.requests.Add(1)
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	g.timer = time.AfterFunc(stall, func() { g.cancel(errStalled) })
 	return g
@@ -48,6 +50,7 @@ func (g *stallGuard) Read(p []byte) (int, error) {
 	g.timer.Reset(g.stall)
 	n, err := g.body.Read(p)
 	g.timer.Stop()
+	g.meter.bytes.Add(int64(n))
 	if err != nil && err != io.EOF {
 		err = g.explain(err, Broken)
 	}

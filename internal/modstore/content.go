@@ -31,6 +31,7 @@ type content struct {
 	file   fs.FileInfo // of the backend's file, if the bytes stay there
 	looked time.Time   // when it was found to be whole
 	kept   bool        // the backend has it
+	stored bool        // and had it before it was asked for
 
 	users atomic.Int64
 }
@@ -105,7 +106,14 @@ func (c *content) bytes() ([]byte, error) { return io.ReadAll(c.spool.Reader()) 
 func (c *content) open() *Content {
 	c.hold()
 	r := &reader{content: c}
-	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), etag: c.etag, length: c.length, close: r.Close}
+	return &Content{ReadSeeker: io.NewSectionReader(r, 0, c.spool.Size()), From: c.from(), etag: c.etag, length: c.length, close: r.Close}
+}
+
+func (c *content) from() string {
+	if c.stored {
+		return FromStore
+	}
+	return FromHost
 }
 
 // A Content is an answer, to be closed. An *os.File of the store is its ReadSeeker itself, which the kernel can copy
@@ -114,6 +122,7 @@ type Content struct {
 	io.ReadSeeker
 	Fixed bool // it never changes
 	Stale bool // it should have been made anew, but could not be
+	From  string
 
 	etag, length string
 	close        func() error
@@ -223,7 +232,7 @@ const lookAgain = time.Hour
 func (c *content) reopen(r io.ReadCloser) (*Content, bool) {
 	f, ok := r.(file)
 	if ok && c.isSame(f) {
-		return &Content{ReadSeeker: f, etag: c.etag, length: c.length, close: f.Close}, true
+		return &Content{ReadSeeker: f, From: c.from(), etag: c.etag, length: c.length, close: f.Close}, true
 	}
 	r.Close()
 	return nil, false

@@ -45,7 +45,7 @@ func (s *Store) get(ctx context.Context, a *answer) (*content, error) {
 		return c, err
 	}
 	if !a.of.StoredOnly {
-		return s.flights.Do(ctx, a.name+" "+a.tie, func(ctx context.Context) (*content, error) { return s.obtain(ctx, a) })
+		return s.flights.Do(ctx, s.flight(a), func(ctx context.Context) (*content, error) { return s.obtain(ctx, a) })
 	}
 	c, err := s.load(ctx, a)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errSpoilt) {
@@ -71,6 +71,7 @@ func (s *Store) getPresent(ctx context.Context, a *answer) (c *content, err erro
 // about it.
 func (s *Store) recall(a *answer) (*content, error) {
 	e, _ := s.memory.get(a.name)
+	e = s.seen(&a.of, e)
 	switch {
 	case e.content == nil && time.Now().Before(e.retry):
 		return nil, e.absence
@@ -153,9 +154,17 @@ func (s *Store) load(ctx context.Context, a *answer) (*content, error) {
 	if s.Backing == nil {
 		return nil, fs.ErrNotExist
 	}
-	c, err := s.Backing.load(ctx, a)
+	c, err := s.loadStored(ctx, a)
 	if err == nil {
 		s.remember(a, c)
+	}
+	return c, err
+}
+
+func (s *Store) loadStored(ctx context.Context, a *answer) (*content, error) {
+	c, err := s.Backing.load(ctx, a)
+	if err == nil {
+		c.stored = true
 	}
 	return c, err
 }
@@ -187,7 +196,9 @@ func (s *Store) produce(ctx context.Context, a *answer) (*content, error) {
 	ctx, end := s.budget.Begin(ctx)
 	defer end()
 	c := newContent()
+	ctx, tell := s.measured(ctx, &a.of)
 	err := a.make(ctx, c)
+	tell(err)
 	if err == nil {
 		err = c.seal()
 	}

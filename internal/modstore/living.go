@@ -13,7 +13,7 @@ import (
 // living gives an answer that changes: the one that is there while it is fresh. Then one caller makes it anew, while the
 // others get the old one; so does he if the host fails.
 func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
-	e := s.old(ctx, a)
+	e := s.seen(&a.of, s.old(ctx, a))
 	ok := e.content != nil
 	if ok {
 		defer e.content.release()
@@ -29,7 +29,7 @@ func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
 	case a.of.StoredOnly, ok && now.Before(e.retry):
 		return e.stale(), nil
 	}
-	call, began := s.flights.Join(ctx, a.name, func(ctx context.Context) (*content, error) { return s.refresh(ctx, a) })
+	call, began := s.flights.Join(ctx, s.flight(a), func(ctx context.Context) (*content, error) { return s.refresh(ctx, a) })
 	switch {
 	case ok && e.serves && !began:
 		call.Leave()
@@ -51,7 +51,7 @@ func (s *Store) living(ctx context.Context, a *answer) (*Content, error) {
 
 func (e entry) stale() *Content {
 	c := e.content.open()
-	c.Stale = true
+	c.Stale, c.From = true, FromBefore
 	return c
 }
 
@@ -87,10 +87,10 @@ func await(ctx context.Context, call *flight.Call[*content], stays bool) (*conte
 // the time when the host fails.
 func (s *Store) old(ctx context.Context, a *answer) entry {
 	e, known := s.memory.get(a.name)
-	if known && (e.content != nil || time.Now().Before(e.retry)) || s.Backing == nil {
+	if known && (e.content != nil || time.Now().Before(s.seen(&a.of, e).retry)) || s.Backing == nil {
 		return e
 	}
-	c, err := s.flights.Do(ctx, "old "+a.name, func(ctx context.Context) (*content, error) { return s.Backing.load(ctx, a) })
+	c, err := s.flights.Do(ctx, "old "+a.name, func(ctx context.Context) (*content, error) { return s.loadStored(ctx, a) })
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
 			s.trouble.report(s.Log(), "vanity: a stored file can't be used, and is made anew", err)

@@ -25,10 +25,11 @@ import (
 
 // Options are what a Store is made of. Their zero values are ready.
 type Options struct {
-	Backing *Backing            // where answers outlive the process; nil for nowhere
-	Fresh   time.Duration       // for which lists, latest and queries are served before they are made anew
-	Timeout time.Duration       // for making one answer; zero for none
-	Log     func() *slog.Logger // for what the owner must know; nil for slog.Default
+	Backing *Backing                     // where answers outlive the process; nil for nowhere
+	Fresh   time.Duration                // for which lists, latest and queries are served before they are made anew
+	Timeout time.Duration                // for making one answer; zero for none
+	Log     func() *slog.Logger          // for what the owner must know; nil for slog.Default
+	Observe func(context.Context, Fetch) // is told of each fetch; may be nil
 }
 
 // A Store holds the answers used last, 64 MiB of them at most, in memory or in temporary files without a name, and leaves
@@ -42,6 +43,7 @@ type Store struct {
 	budget    budget.Budget
 	lists     keyed
 	moved     moved
+	outdated  outdated
 	trouble   trouble
 }
 
@@ -68,6 +70,7 @@ type Module struct {
 	Path       string
 	Prefix     string                                                // of its names in the store; empty, or it ends in a slash
 	Host       string                                                // whose fetches are counted together
+	Repository string                                                // canonical URL
 	Directory  string                                                // of the repository
 	At         func(directory, path string) (*modrepo.Module, error) // the module of a path as it is in a directory
 	StoredOnly bool                                                  // what isn't stored isn't there

@@ -33,6 +33,9 @@ func (s *Store) Ready(ctx context.Context, m *Module, kind modproxy.Kind, path s
 		return h, nil, false
 	}
 	c.Fixed = isFixed
+	if c.From = FromMemory; e.content.file != nil {
+		c.From = FromStore
+	}
 	return h, c, true
 }
 
@@ -53,7 +56,7 @@ func (s *Store) ready(m *Module, kind modproxy.Kind, path string) (e entry, ok b
 	case e.isFixed(kind):
 		ok = s.isSettled(m, e)
 	default:
-		ok = time.Since(e.made) < s.Fresh
+		ok = time.Since(s.seen(m, e).made) < s.Fresh
 	}
 	if !ok {
 		e.content.release()

@@ -55,6 +55,7 @@ type Reply struct {
 	Body         io.ReadSeeker // in place of Data, for status 200; read from its start; the kernel may copy an *os.File
 	Length       string        // the number of bytes in either, if somebody has written it down already; then Body stands at its start
 	Close        func() error  // frees the body once it is written; nil if there is nothing to free
+	From         string        // where the body comes from, for whoever observes; no header
 }
 
 // Message makes a plain-text answer of one line. What can't be printed in a terminal becomes a space.

@@ -371,7 +371,7 @@ func (h *handler) answer(r *http.Request, rt *route) (reply.Reply, error) {
 	if !serves(home.Module, rt.req.Path) {
 		return reply.Reply{}, &requestError{subject(rt.req), errNotServed}
 	}
-	ctx, err := h.modules.admit(r, home)
+	ctx, err := h.modules.admit(r, home, rt.req.Path)
 	if err != nil {
 		return reply.Reply{}, &requestError{subject(rt.req), err}
 	}
@@ -484,15 +484,16 @@ type modules struct {
 func newModules(o *options, client *git.Client) *modules {
 	client.Credentials = o.credentials
 	stores := modstore.Options{Backing: o.backing, Fresh: o.freshness, Timeout: makeTimeout, Log: o.log}
-	if o.observer != nil {
-		stores.Observe = o.observeFetch
-	}
 	if o.auth == nil {
 		client.Private = func(repo string) {
 			o.log().Warn("vanity: a private repository is served to everybody: WithCredentials is given, but not WithAuth", "repository", repo)
 		}
 	}
-	m := &modules{
+	m := new(modules)
+	if o.observer != nil {
+		stores.Observe = func(ctx context.Context, f modstore.Fetch) { o.observeFetch(ctx, f, m.refused(f.Err)) }
+	}
+	*m = modules{
 		store:   modstore.New(stores),
 		sources: sources{client: client, fresh: o.freshness},
 		homes:   recent.New[Config, *home](rememberedBits),
@@ -512,9 +513,9 @@ func (m *modules) refresh(repository string) {
 	m.store.Outdate(canonicalURL)
 }
 
-// admit asks the repository's host whether it lets the caller in, if that is what counts. The context that it gives carries his
-// credentials there.
-func (m *modules) admit(r *http.Request, at *home) (context.Context, error) {
+// admit asks the repository's host whether it lets in the caller, who wants something of a module, if that is what counts. The
+// context that it gives carries his credentials there.
+func (m *modules) admit(r *http.Request, at *home, modPath string) (context.Context, error) {
 	if m.gate == nil {
 		return r.Context(), nil
 	}
@@ -524,7 +525,8 @@ func (m *modules) admit(r *http.Request, at *home) (context.Context, error) {
 	credentials := r.Header.Get("Authorization")
 	ctx := git.WithAuthorization(r.Context(), credentials)
 	err := m.gate.Admit(ctx, credentials, at.canonicalURL, func(ctx context.Context, wasIn bool) error {
-		return m.store.Ask(ctx, at.host, !wasIn, m.sources.source(at.Config).Repo.(*git.Repo).Admit)
+		of := at.module(modPath)
+		return m.store.Ask(ctx, &of, !wasIn, m.sources.source(at.Config).Repo.(*git.Repo).Admit)
 	}, func(err error) bool {
 		var host *git.Error
 		return errors.As(err, &host) && (host.Kind == git.Denied || host.Kind == git.Forbidden || host.Kind == git.NoRepository)

@@ -398,15 +398,8 @@ func formFaults(p *form.Page, asked Config, err error) {
 func (g *gosubHandler) look(r *http.Request, p *form.Page, at *home, spec string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), formTimeout)
 	defer cancel()
-	ctx, err := g.modules.admit(r.WithContext(ctx), at)
 	cfg := at.Config
-	var s *form.Survey
-	if err == nil {
-		err = g.modules.store.Ask(ctx, at.host, false, func(ctx context.Context) (err error) {
-			s, err = form.Ask(ctx, g.modules.sources.source(cfg), cfg.Module)
-			return err
-		})
-	}
+	s, err := g.survey(r.WithContext(ctx), at)
 	unread := ""
 	switch err = g.modules.refused(err); {
 	case errors.As(err, new(*accessError)):
@@ -425,6 +418,25 @@ func (g *gosubHandler) look(r *http.Request, p *form.Page, at *home, spec string
 	p.Tell(s, cfg.Directory, unread)
 	g.uses(p, cfg, spec, s)
 	return nil
+}
+
+// survey asks the repository's host what the form is to say. Whoever observes fetches is told of what fails in the middle, too.
+func (g *gosubHandler) survey(r *http.Request, at *home) (s *form.Survey, err error) {
+	ctx, err := g.modules.admit(r, at, at.Module)
+	if err != nil {
+		return nil, err
+	}
+	of := at.module(at.Module)
+	err = g.modules.store.Ask(ctx, &of, false, func(ctx context.Context) (err error) {
+		if s, err = form.Ask(ctx, g.modules.sources.source(at.Config), at.Module); err != nil {
+			return err
+		}
+		return cmp.Or(s.Unread, s.Undated)
+	})
+	if s != nil {
+		return s, nil
+	}
+	return nil, err
 }
 
 // why says why the host doesn't answer, as to any caller who named the repository, and has it logged.

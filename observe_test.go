@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestObserver(t *testing.T) {
 		{"a method", "POST", tool + "@v/list", []vanity.Event{request("list", "", 405, "")}},
 		{"the go command's page", "GET", "/tool/sub?go-get=1", []vanity.Event{request("go-get", "", 200, "")}},
 		{"the same again", "GET", "/tool/sub?go-get=1", []vanity.Event{request("go-get", "", 200, "")}},
-		{"a page", "GET", "/tool", []vanity.Event{fetch, request("page", "", 200, "")}}, // with the versions' dates
+		{"a page", "GET", "/tool", []vanity.Event{fetch, fetch, request("page", "", 200, "")}}, // with the versions' dates
 		{"somebody else's", "GET", "/other", nil},
 		{"somebody else's, below", "GET", "/tool/-/else", nil},
 	} {
@@ -150,6 +151,138 @@ type departing struct {
 func (l *departing) Write([]byte) (int, error) {
 	l.leave()
 	return 10, errLeft
+}
+
+// uncounted leaves out of events what is counted, and why: they differ, and are compared otherwise.
+var uncounted = cmpopts.IgnoreFields(vanity.Event{}, "Requests", "Bytes", "Duration", "RetryAfter", "Err")
+
+// wantEvents compares events with what is wanted. Each fetch must have made requests.
+func wantEvents(t *testing.T, name string, got []vanity.Event, want ...vanity.Event) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, uncounted, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+	for _, e := range got {
+		if e.Duration <= 0 || (e.Kind == "fetch") != (e.Requests > 0) || (e.Kind == "fetch" && e.Status != 200) != (e.Kind == "fetch" && e.Err != nil) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// limited has a server answer 429 to whatever fits.
+func limited(server *gittest.Server, fits func(*http.Request) bool) {
+	server.Wrap(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !fits(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Retry-After", "77")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+	})
+}
+
+// TestObserverAdmission has a host that is asked whether it lets callers in: that is a fetch, too, once for each caller.
+func TestObserverAdmission(t *testing.T) {
+	server, site := private(t)
+	var limit atomic.Bool
+	limited(server, func(*http.Request) bool { return limit.Load() })
+	var seen events
+	opts := []vanity.Option{vanity.WithClient(server.Client()), vanity.WithCallersRights(), vanity.WithObserver(seen.observe), quiet()}
+	h, meta := vanity.GoproxyFunc("/go", site.Resolve, opts...), vanity.Meta(site, opts...)
+	const module = "go.acme.test/Tool"
+	url := site.Paths["Tool"].Repo
+	fetch := func(status int) vanity.Event {
+		return vanity.Event{Kind: "fetch", Module: module, Repository: url, Status: status}
+	}
+	list := func(status int, source string) vanity.Event {
+		return vanity.Event{Kind: "list", Module: module, Status: status, Source: source}
+	}
+	page := vanity.Event{Kind: "page", Module: module, Status: 200}
+	ask := func(h http.Handler, path, user, password string) []vanity.Event {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Host = "go.acme.test"
+		if user != "" {
+			r.SetBasicAuth(user, password)
+		}
+		before := len(server.Requests())
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		got, sent := seen.take(), len(server.Requests())-before
+		for _, e := range got {
+			sent -= e.Requests
+		}
+		if sent != 0 {
+			t.Errorf("%s, %q: %d requests are in no event, or in two", path, user, sent)
+		}
+		return got
+	}
+	const path = "/go/go.acme.test/!tool/@v/list"
+	wantEvents(t, "the first", ask(h, path, "ann", annsPassword), fetch(200), fetch(200), list(200, "host"))
+	wantEvents(t, "again", ask(h, path, "ann", annsPassword), list(200, "memory"))
+	wantEvents(t, "another", ask(h, path, "vanity", ourToken), fetch(200), list(200, "memory"))
+	wantEvents(t, "without rights", ask(h, path, "bob", bobsPassword), fetch(403), list(403, ""))
+	wantEvents(t, "nobody", ask(h, path, "", ""), fetch(401), list(401, ""))
+	wantEvents(t, "a page", ask(meta, "/Tool", "ann", annsPassword), fetch(200), fetch(200), fetch(200), page) // of which one is for the dates
+	limit.Store(true)
+	got := ask(h, path, "eve", "x")
+	wantEvents(t, "limited", got, fetch(429), list(429, ""))
+	if got[0].RetryAfter != 77*time.Second {
+		t.Errorf("to be tried again after %v", got[0].RetryAfter)
+	}
+}
+
+// TestObserverForm has what the form asks a host, and where that is refused.
+func TestObserverForm(t *testing.T) {
+	server, _ := formServer(t)
+	var left atomic.Int64 // requests before the host limits their rate
+	left.Store(1 << 30)
+	limited(server, func(*http.Request) bool { return left.Add(-1) < 0 })
+	const mono = "https://git.acme.test/acme/mono"
+	ask := func(module string) []vanity.Event {
+		var seen events
+		h := vanity.Gosub("/go", append(trusting(server), vanity.WithObserver(seen.observe))...)
+		before := len(server.Requests())
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/go/"+formQuery(mono, "libs/own", "libs/own/v*", module), nil))
+		got := seen.take()
+		if n := len(server.Requests()) - before; len(got) != 2 || got[0].Requests != n {
+			t.Errorf("%d requests are made for %+v", n, got)
+		}
+		return got
+	}
+	form := vanity.Event{Kind: "form", Status: 200}
+	fetch := func(module string, status int) vanity.Event {
+		return vanity.Event{Kind: "fetch", Module: module, Repository: mono, Status: status}
+	}
+	all := ask("")
+	wantEvents(t, "without a module path", all, fetch("", 200), form)
+	wantEvents(t, "with one", ask("go.acme.test/own"), fetch("go.acme.test/own", 200), form)
+	for n := range all[0].Requests {
+		left.Store(int64(n))
+		got := ask("")
+		wantEvents(t, fmt.Sprintf("limited after %d requests", n), got, fetch("", 429), form)
+		if got[0].RetryAfter != 77*time.Second {
+			t.Errorf("to be tried again after %v", got[0].RetryAfter)
+		}
+	}
+}
+
+// TestObserverCostly has a host that gives out no commits by themselves, so that a page has no dates: it has not failed.
+func TestObserverCostly(t *testing.T) {
+	server := gittest.Serve(t, gittest.NoFilters, map[string]*gittest.Repo{"mono": gittest.New(t, exampleScript)})
+	url := server.URL + "/mono"
+	var seen events
+	meta := vanity.Meta(vanity.Site{Host: "go.acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{
+		"tool": {Repo: url, VCS: "git", Directory: "libs/tool", Tags: "tool-*"},
+	}}, quiet(), vanity.WithObserver(seen.observe))
+	fetch := vanity.Event{Kind: "fetch", Module: "go.acme.dev/tool", Repository: url, Status: 200}
+	page := vanity.Event{Kind: "page", Module: "go.acme.dev/tool", Status: 200}
+	for range 2 {
+		if w := hotGet(meta, "GET", "/tool"); !strings.Contains(w.Body.String(), ">v1.0.0<") || strings.Contains(w.Body.String(), "datetime") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	wantEvents(t, "two pages", seen.take(), fetch, fetch, page, page)
 }
 
 // A refresher is what handlers are besides.

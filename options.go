@@ -136,11 +136,13 @@ func WithObserver(observer func(ctx context.Context, e Event)) Option {
 type Event struct {
 	// Kind is what was done: "list", "latest", "info", "mod" or "zip" for a file of the GOPROXY protocol that was asked for,
 	// "go-get" for a page of [Meta] for the go command, "page" for one that is for people, or a redirect, "form" for that of
-	// [Gosub], "fetch" for a fetch; empty for a request that is malformed.
+	// [Gosub]; empty for a request that is malformed. "fetch" for a fetch: what was asked of a host for a file, for the dates on a page, for the
+	// form, or to learn whether it lets a caller in ([WithCallersRights]). What needs no request is no fetch.
 	Kind string
 
-	// Module is the module path as it was asked for, or for Meta the import prefix; Version the version or the query. They
-	// are whatever callers write: keep no more than you have room for. Empty where there is none.
+	// Module is the module path as it was asked for, for a fetch by the first who needed it, or for Meta the import prefix;
+	// Version the version or the query. They are whatever callers write: keep no more than you have room for. Empty where there
+	// is none.
 	Module, Version string
 
 	// Repository is the URL of the repository that a fetch was from, or that the caller of Gosub named; else empty.
@@ -382,13 +384,14 @@ func (o *options) observe(w http.ResponseWriter, r *http.Request, e Event, serve
 	o.observer(r.Context(), e)
 }
 
-func (o *options) observeFetch(ctx context.Context, f modstore.Fetch) {
+// observeFetch tells the observer of a fetch, whose failure, if it is one, is answered as err.
+func (o *options) observeFetch(ctx context.Context, f modstore.Fetch, err error) {
 	e := Event{
 		Kind: "fetch", Module: f.Module.Path, Repository: f.Module.Repository, Status: http.StatusOK,
 		Requests: f.Requests, Bytes: f.Bytes, Duration: f.Duration, Err: f.Err,
 	}
-	if f.Err != nil {
-		rp := errorReply(f.Err, false)
+	if err != nil {
+		rp := errorReply(err, false)
 		e.Status, e.RetryAfter = rp.Status, rp.RetryAfter
 	}
 	o.observer(ctx, e)

@@ -811,7 +811,7 @@ func (m *metaHandler) list(r *http.Request, cfg Config, modPath string) (*modsto
 		return nil, err
 	}
 	at := m.modules.newHome(cfg)
-	ctx, err := m.modules.admit(r, at)
+	ctx, err := m.modules.admit(r, at, modPath)
 	if err != nil {
 		return nil, err
 	}

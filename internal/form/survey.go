@@ -18,6 +18,7 @@ type Survey struct {
 	Sorted
 	OfOthers int                  // versions that the pattern finds besides, of major versions that the module path excludes
 	Times    map[string]time.Time // of the highest versions' commits, by tag, as far as they are had cheaply
+	Undated  error                // why they could not be had
 	Empty    bool                 // there is no commit to read
 
 	// Of the highest release, or the highest version if there is none, or the default branch.
@@ -162,7 +163,8 @@ func (s *Survey) date(ctx context.Context, source *modrepo.Source, commits map[s
 	}
 	times, err := source.Repo.Times(ctx, hashes)
 	if err != nil {
-		return // they are an extra
+		s.Undated = err // they are an extra
+		return
 	}
 	s.Times = make(map[string]time.Time)
 	for tag, h := range commits {

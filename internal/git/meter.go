@@ -15,6 +15,9 @@ func WithMeter(ctx context.Context, m *Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
+// IsMetered reports whether a meter counts the requests of a context.
+func IsMetered(ctx context.Context) bool { return meterOf(ctx) != &uncounted }
+
 // uncounted is the meter of a context that has none.
 var uncounted Meter
 

@@ -75,7 +75,7 @@ func (s *Store) upstream(ctx context.Context, m Module, directory string, ask fu
 	if err != nil {
 		return err
 	}
-	return s.Ask(ctx, m.Host, false, func(context.Context) error { return ask(source) })
+	return s.Ask(ctx, &m, false, func(context.Context) error { return ask(source) })
 }
 
 // info is the info of a version.

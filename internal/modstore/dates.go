@@ -260,7 +260,11 @@ func (s *Store) askDates(ctx context.Context, m Module, versions []string, t tag
 	for i, v := range versions {
 		commits[i] = t.Commits[v]
 	}
-	return s.upstream(ctx, m, m.Directory, func(source *modrepo.Module) error {
+	source, err := m.At(m.Directory, m.Path)
+	if err != nil {
+		return err
+	}
+	return s.Ask(ctx, &m, false, func(ctx context.Context) error {
 		times, err := source.Times(ctx, commits)
 		if err != nil {
 			return err

@@ -196,9 +196,7 @@ func (s *Store) produce(ctx context.Context, a *answer) (*content, error) {
 	ctx, end := s.budget.Begin(ctx)
 	defer end()
 	c := newContent()
-	ctx, tell := s.measured(ctx, &a.of)
-	err := a.make(ctx, c)
-	tell(err)
+	err := s.measured(ctx, &a.of, func(ctx context.Context) error { return a.make(ctx, c) })
 	if err == nil {
 		err = c.seal()
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"example.com/vanity/internal/git"
 )
 
 // Bounds of what is fetched at the same time.
@@ -35,9 +37,18 @@ type waiter struct {
 	turn chan struct{} // closed when it has its slot
 }
 
-// Ask runs what asks a host, once it may. What is asked for a stranger, to find out who he is, has a queue and slots of its own,
-// so that those who are known don't wait behind any number of them.
-func (s *Store) Ask(ctx context.Context, host string, isStranger bool, ask func(context.Context) error) error {
+// Ask runs what asks the host of a module, once it may. What is asked for a stranger, to find out who he is, has a queue and slots
+// of its own, so that those who are known don't wait behind any number of them. Of the module it takes the Host; the rest is for
+// Observe, which is told of what is no part of an answer that it is told of.
+func (s *Store) Ask(ctx context.Context, m *Module, isStranger bool, ask func(context.Context) error) error {
+	inTurn := func(ctx context.Context) error { return s.inTurn(ctx, m.Host, isStranger, ask) }
+	if git.IsMetered(ctx) {
+		return inTurn(ctx)
+	}
+	return s.measured(ctx, m, inTurn)
+}
+
+func (s *Store) inTurn(ctx context.Context, host string, isStranger bool, ask func(context.Context) error) error {
 	slots := &s.slots
 	if isStranger {
 		slots = &s.strangers

@@ -220,17 +220,17 @@ func TestAsk(t *testing.T) {
 		s := modstore.New(modstore.Options{})
 		end := make(chan struct{})
 		for range 16 {
-			go s.Ask(t.Context(), "a", false, func(context.Context) error { <-end; return nil })
+			go s.Ask(t.Context(), &modstore.Module{Host: "a"}, false, func(context.Context) error { <-end; return nil })
 		}
 		synctest.Wait()
 		ran := false
 		ask := func(context.Context) error { ran = true; return errors.New("its own") }
 		var busy *modstore.BusyError
-		if err := s.Ask(t.Context(), "a", false, ask); !errors.As(err, &busy) || ran {
+		if err := s.Ask(t.Context(), &modstore.Module{Host: "a"}, false, ask); !errors.As(err, &busy) || ran {
 			t.Errorf("with all slots taken: %v, ran %v", err, ran)
 		}
 		close(end)
-		if err := s.Ask(t.Context(), "a", false, ask); !ran || err == nil || err.Error() != "its own" {
+		if err := s.Ask(t.Context(), &modstore.Module{Host: "a"}, false, ask); !ran || err == nil || err.Error() != "its own" {
 			t.Errorf("with slots free: %v, ran %v", err, ran)
 		}
 	})
@@ -244,7 +244,7 @@ func TestStrangersWait(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 1100 {
 			for _, server := range []string{"a", "b"} {
-				go c.store.Ask(ctx, server, true, func(ctx context.Context) error { <-ctx.Done(); return nil })
+				go c.store.Ask(ctx, &modstore.Module{Host: server}, true, func(ctx context.Context) error { <-ctx.Done(); return nil })
 			}
 		}
 		synctest.Wait()

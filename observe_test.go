@@ -285,6 +285,33 @@ func TestObserverCostly(t *testing.T) {
 	wantEvents(t, "two pages", seen.take(), fetch, fetch, page, page)
 }
 
+// TestObserverGivenUp has a client that leaves before the host has answered, which is no failure of the host.
+func TestObserverGivenUp(t *testing.T) {
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": gittest.New(t, exampleScript)})
+	ctx, leave := context.WithCancel(t.Context())
+	server.Wrap(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			leave()
+			<-r.Context().Done()
+		})
+	})
+	told := make(chan vanity.Event, 2)
+	cfg := vanity.Config{URL: server.URL + "/mono", Module: "go.acme.dev/tool", Directory: "libs/tool", Tags: "tool-*"}
+	h := vanity.Goproxy("/", cfg, quiet(), vanity.WithObserver(func(_ context.Context, e vanity.Event) { told <- e }))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/go.acme.dev/tool/@v/list", nil))
+	status := make(map[string]int)
+	for range 2 {
+		e := <-told
+		status[e.Kind] = e.Status
+		if !errors.Is(e.Err, context.Canceled) {
+			t.Errorf("%s: error %v", e.Kind, e.Err)
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"fetch": 0, "list": 503}, status); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+}
+
 // A refresher is what handlers are besides.
 type refresher interface{ Refresh(repository string) }
 

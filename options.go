@@ -148,7 +148,11 @@ type Event struct {
 	// Repository is the URL of the repository that a fetch was from, or that the caller of Gosub named; else empty.
 	Repository string
 
-	// Status is that of the answer; for a fetch 200, or what a request that needs it is answered with.
+	// Status is that of the answer. Of a file whose caller has gone before it
+	// was there it is 503, which nobody gets, and errors.Is(Err, context.Canceled) holds.
+	//
+	// For a fetch it is 200, or what a request that needs it is answered with; zero if the fetch was given up because nobody
+	// waited for it any more, which says nothing of the host.
 	Status int
 
 	// Source says where a file comes from: "memory", "store", or "host" if it was made now of what the git host has sent; or
@@ -390,7 +394,10 @@ func (o *options) observeFetch(ctx context.Context, f modstore.Fetch, err error)
 		Kind: "fetch", Module: f.Module.Path, Repository: f.Module.Repository, Status: http.StatusOK,
 		Requests: f.Requests, Bytes: f.Bytes, Duration: f.Duration, Err: f.Err,
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.Status = 0 // it says nothing of the host
+	case err != nil:
 		rp := errorReply(err, false)
 		e.Status, e.RetryAfter = rp.Status, rp.RetryAfter
 	}

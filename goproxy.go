@@ -289,7 +289,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rest string, ok 
 	}
 	switch {
 	case h.isProbe(r, h.base):
-		h.probe(r).Write(w, r)
+		h.serveProbe(w, r)
 		return
 	case !ok:
 		h.next.ServeHTTP(w, r)
@@ -616,11 +616,22 @@ func (o *options) isProbe(r *http.Request, path string) bool {
 		!(o.hasNext && path == "")
 }
 
-func (o *options) probe(r *http.Request) reply.Reply {
-	if err := o.authorize(r, "", ""); err != nil {
-		return o.guarded(errorReply(err, false))
+func (o *options) serveProbe(w http.ResponseWriter, r *http.Request) {
+	if o.observer == nil {
+		o.probe(w, r)
+		return
 	}
-	return o.guarded(reply.Bytes(reply.Text, reply.Private, nil))
+	o.observe(w, r, Event{Kind: "probe"}, func(w http.ResponseWriter) (string, error) { return "", o.probe(w, r) })
+}
+
+func (o *options) probe(w http.ResponseWriter, r *http.Request) error {
+	rp := reply.Bytes(reply.Text, reply.Private, nil)
+	err := o.authorize(r, "", "")
+	if err != nil {
+		rp = errorReply(err, false)
+	}
+	o.guarded(rp).Write(w, r)
+	return err
 }
 
 // A home is where a module is kept: a valid Config, and what follows from it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -311,6 +312,126 @@ func TestObserverGivenUp(t *testing.T) {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
 }
+
+// TestObserverMeta has what is told of requests to Meta that are none for a page, and of the go command's probes.
+func TestObserverMeta(t *testing.T) {
+	site := vanity.Site{Host: "acme.dev/go", Paths: map[string]vanity.Import{
+		"tool":   {Repo: "https://github.com/acme/tool"},
+		"wild/*": {Repo: "https://github.com/acme/*"},
+	}}
+	var seen events
+	auth := vanity.WithAuth(vanity.PasswordAuth(map[string]string{"ann": annsPassword}))
+	opts := []vanity.Option{auth, vanity.WithObserver(seen.observe), quiet()}
+	handlers := map[string]http.Handler{
+		"Meta": vanity.Meta(site, opts...), "GoproxyFunc": vanity.GoproxyFunc("/go", site.Resolve, opts...), "Gosub": vanity.Gosub("/go", opts...),
+	}
+	event := func(kind, prefix string, status int) vanity.Event {
+		return vanity.Event{Kind: kind, Module: prefix, Status: status}
+	}
+	for _, tt := range []struct {
+		handler, method, path, password string
+		want                            []vanity.Event
+	}{
+		{"Meta", "POST", "/go/tool/sub", "", []vanity.Event{event("page", "acme.dev/go/tool", 405)}},
+		{"Meta", "POST", "/go/tool?go-get=1", "", []vanity.Event{event("page", "acme.dev/go/tool", 405)}},
+		{"Meta", "DELETE", "/go", "", []vanity.Event{event("page", "", 405)}},
+		{"Meta", "GET", "/go", "", []vanity.Event{event("page", "", 200)}},
+		{"Meta", "HEAD", "/go/", "", []vanity.Event{event("page", "", 200)}},
+		{"Meta", "GET", "/go/tool/info/refs?service=git-upload-pack", "", []vanity.Event{event("page", "acme.dev/go/tool", 302)}},
+		{"Meta", "GET", "/go/wild/a/sub?go-get=1", "", []vanity.Event{event("go-get", "acme.dev/go/wild/a", 200)}},
+		{"Meta", "GET", "/go/wild/a/sub?go-get=1", "", []vanity.Event{event("go-get", "acme.dev/go/wild/a", 200)}},
+		{"Meta", "GET", "/go/none/x", "", nil},
+		{"Meta", "HEAD", "/go", annsPassword, []vanity.Event{event("probe", "", 200)}},
+		{"Meta", "HEAD", "/go/?go-get=1", "wrong", []vanity.Event{event("probe", "", 401)}},
+		{"GoproxyFunc", "HEAD", "/go", annsPassword, []vanity.Event{event("probe", "", 200)}},
+		{"GoproxyFunc", "HEAD", "/go/", "wrong", []vanity.Event{event("probe", "", 401)}},
+		{"GoproxyFunc", "GET", "/go/", annsPassword, nil},
+		{"Gosub", "HEAD", "/go", annsPassword, []vanity.Event{event("probe", "", 200)}},
+		{"Gosub", "HEAD", "/go", "wrong", []vanity.Event{event("probe", "", 401)}},
+		{"Gosub", "GET", "/go", "wrong", []vanity.Event{event("form", "", 401)}},
+	} {
+		name := strings.Join([]string{tt.handler, tt.method, tt.path, tt.password}, " ")
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		if tt.password != "" {
+			r.SetBasicAuth("ann", tt.password)
+		}
+		w := httptest.NewRecorder()
+		handlers[tt.handler].ServeHTTP(w, r)
+		got := seen.take()
+		wantEvents(t, name, got, tt.want...)
+		for _, e := range got {
+			if e.Status != w.Code || (e.Err != nil) != (e.Status == 401) {
+				t.Errorf("%s: answered with %d: %+v", name, w.Code, e)
+			}
+		}
+	}
+}
+
+// TestObserverPanic has owners' functions that panic, at whatever time: the observer is told, and the panic goes on.
+func TestObserverPanic(t *testing.T) {
+	site := vanity.Site{Host: "go.acme.dev", Paths: map[string]vanity.Import{"tool": {Repo: "https://github.com/acme/tool"}}}
+	var what any
+	var seen events
+	auth := vanity.WithAuth(func(*http.Request, string, string) error { panic(what) })
+	opts := []vanity.Option{auth, vanity.WithObserver(seen.observe), quiet()}
+	other := errors.New("other")
+	goproxy := vanity.GoproxyFunc("/go", site.Resolve, opts...)
+	for _, tt := range []struct {
+		name         string
+		h            http.Handler
+		method, path string
+		what         any
+		want         vanity.Event
+	}{
+		{"a file", goproxy, "GET", "/go/go.acme.dev/tool/@v/list", http.ErrAbortHandler, vanity.Event{Kind: "list", Module: "go.acme.dev/tool"}},
+		{"an error", goproxy, "GET", "/go/go.acme.dev/tool/@v/list", other, vanity.Event{Kind: "list", Module: "go.acme.dev/tool"}},
+		{"a text", goproxy, "GET", "/go/go.acme.dev/tool/@v/list", "text", vanity.Event{Kind: "list", Module: "go.acme.dev/tool"}},
+		{"a probe", vanity.Meta(site, opts...), "HEAD", "/", http.ErrAbortHandler, vanity.Event{Kind: "probe"}},
+		{"the form", vanity.Gosub("/go", opts...), "GET", "/go", http.ErrAbortHandler, vanity.Event{Kind: "form"}},
+	} {
+		what = tt.what
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.SetBasicAuth("ann", annsPassword)
+		wantPanic(t, tt.name, tt.what, func() { tt.h.ServeHTTP(httptest.NewRecorder(), r) })
+		got := seen.take()
+		wantEvents(t, tt.name, got, tt.want)
+		if err, ok := tt.what.(error); len(got) == 1 && (ok && got[0].Err != err || !ok && fmt.Sprint(got[0].Err) != "panic: text") {
+			t.Errorf("%s: error %v", tt.name, got[0].Err)
+		}
+	}
+
+	server, private := private(t)
+	h := vanity.GoproxyFunc("/go", private.Resolve, quiet(), vanity.WithObserver(seen.observe), vanity.WithClient(server.Client()),
+		vanity.WithCredentials(func(context.Context, *url.URL) (string, string, error) { panic("credentials") }))
+	hotGet(h, "GET", "/go/go.acme.test/!tool/@v/list") // whose fetch is no part of the handler
+	wantEvents(t, "a fetch", seen.take(),
+		vanity.Event{Kind: "fetch", Module: "go.acme.test/Tool", Repository: private.Paths["Tool"].Repo, Status: 500},
+		vanity.Event{Kind: "list", Module: "go.acme.test/Tool", Status: 500})
+
+	meta := vanity.Meta(site, opts...)
+	for range 2 { // as it is found, and as it is known
+		w := &aborting{httptest.NewRecorder()}
+		wantPanic(t, "a page", http.ErrAbortHandler, func() { meta.ServeHTTP(w, httptest.NewRequest("GET", "/tool?go-get=1", nil)) })
+		got := seen.take()
+		wantEvents(t, "a page", got, vanity.Event{Kind: "go-get", Module: "go.acme.dev/tool", Status: 200})
+	}
+}
+
+// wantPanic wants do to panic.
+func wantPanic(t *testing.T, name string, want any, do func()) {
+	t.Helper()
+	defer func() {
+		if got := recover(); got != want {
+			t.Errorf("%s: panics with %v, want %v", name, got, want)
+		}
+	}()
+	do()
+}
+
+// An aborting writer is of a handler around ours that ends an answer in the middle.
+type aborting struct{ *httptest.ResponseRecorder }
+
+func (aborting) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
 
 // A refresher is what handlers are besides.
 type refresher interface{ Refresh(repository string) }

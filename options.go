@@ -124,10 +124,11 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
 }
 
-// WithObserver names a function that is told of each request that a handler has answered, and of each fetch from a git host
-// that has ended, for metrics and logs. It is called before the next request of the connection is read, so it should be
-// quick, and must be safe for concurrent use. The context is the request's, or that of a fetch, which may be for many
-// requests. What goes to the handler of [WithNext] is none of its affair. If it is nil or not given, nobody is told.
+// WithObserver names a function that is told of each request that a handler has answered, or left by a panic, and of each fetch
+// from a git host that has ended, for metrics and logs. It is called before the next request of the connection is read, so it
+// should be quick, and must be safe for concurrent use. The context is the request's, or that of a fetch, which may be for many
+// requests. What goes to the handler of [WithNext] is none of its affair, nor is the 404 in the place of that handler. If it is
+// nil or not given, nobody is told.
 func WithObserver(observer func(ctx context.Context, e Event)) Option {
 	return func(o *options) { o.observer = observer }
 }
@@ -135,8 +136,9 @@ func WithObserver(observer func(ctx context.Context, e Event)) Option {
 // An Event is what the function of [WithObserver] is told.
 type Event struct {
 	// Kind is what was done: "list", "latest", "info", "mod" or "zip" for a file of the GOPROXY protocol that was asked for,
-	// "go-get" for a page of [Meta] for the go command, "page" for one that is for people, or a redirect, "form" for that of
-	// [Gosub]; empty for a request that is malformed. "fetch" for a fetch: what was asked of a host for a file, for the dates on a page, for the
+	// "go-get" for a page of [Meta] for the go command, "page" for one that is for people, a redirect, or a method that Meta
+	// doesn't know (405), "form" for that of [Gosub], "probe" for the go command's try of credentials, see [WithAuth]; empty for
+	// a request that is malformed. "fetch" for a fetch: what was asked of a host for a file, for the dates on a page, for the
 	// form, or to learn whether it lets a caller in ([WithCallersRights]). What needs no request is no fetch.
 	Kind string
 
@@ -148,7 +150,7 @@ type Event struct {
 	// Repository is the URL of the repository that a fetch was from, or that the caller of Gosub named; else empty.
 	Repository string
 
-	// Status is that of the answer. Of a file whose caller has gone before it
+	// Status is that of the answer; zero if there is none, something having panicked. Of a file whose caller has gone before it
 	// was there it is 503, which nobody gets, and errors.Is(Err, context.Canceled) holds.
 	//
 	// For a fetch it is 200, or what a request that needs it is answered with; zero if the fetch was given up because nobody
@@ -163,7 +165,10 @@ type Event struct {
 	Bytes      int64         // of the body that was sent, or that the git host sent
 	Duration   time.Duration // from the request's arrival to the end of the answer, or of a fetch
 	RetryAfter time.Duration // of a fetch: what a git host that limits the rate of requests wants; zero if it doesn't say
-	Err        error         // why there is no file; or why the answer was not sent to its end. It has what the log has.
+
+	// Err is why there is no file, or why the answer was not sent to its end; where the handler has panicked, what with. It has
+	// what the log has.
+	Err error
 }
 
 // A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
@@ -380,12 +385,32 @@ func WithTemplates(t *template.Template) Option {
 // observe answers a request by serve, and tells the observer of it.
 func (o *options) observe(w http.ResponseWriter, r *http.Request, e Event, serve func(w http.ResponseWriter) (source string, err error)) {
 	began, counted := time.Now(), &observe.Writer{ResponseWriter: w}
+	e.Err = errNoOutcome // by runtime.Goexit, if this stays
+	defer func() {
+		p := recover()
+		switch {
+		case p != nil:
+			e.Err = panicked(p)
+		case e.Err == nil:
+			e.Err = counted.Err
+		}
+		e.Status, e.Bytes, e.Duration = counted.Status, counted.Bytes, time.Since(began)
+		o.observer(r.Context(), e)
+		if p != nil {
+			panic(p)
+		}
+	}()
 	e.Source, e.Err = serve(counted)
-	if e.Err == nil {
-		e.Err = counted.Err
+}
+
+var errNoOutcome = errors.New("the handler ended without an outcome")
+
+// panicked makes an error of what somebody panics with, such as [http.ErrAbortHandler].
+func panicked(p any) error {
+	if err, ok := p.(error); ok {
+		return err
 	}
-	e.Status, e.Bytes, e.Duration = counted.Status, counted.Bytes, time.Since(began)
-	o.observer(r.Context(), e)
+	return fmt.Errorf("panic: %v", p)
 }
 
 // observeFetch tells the observer of a fetch, whose failure, if it is one, is answered as err.

@@ -412,31 +412,24 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer, ok := m.find(r)
+	if m.auth != nil && m.isProbe(r, strings.TrimSuffix(link(m.site.At(r.Host).Prefix("")), "/")) {
+		m.serveProbe(w, r)
+		return
+	}
+	a, ok := m.find(r)
 	switch {
 	case !ok || !isRead && m.hasNext:
 		m.next.ServeHTTP(w, r)
+		return
 	case !isRead:
-		reply.MethodNotAllowed().Write(w, r)
-	case m.observer != nil:
-		m.serveObserved(w, r, answer)
-	default:
-		answer().Write(w, r)
+		a.kind, a.reply = "page", reply.MethodNotAllowed
 	}
-}
-
-func (m *metaHandler) serveObserved(w http.ResponseWriter, r *http.Request, answer func() reply.Reply) {
-	e := Event{Kind: "page"}
-	if isGoGet(r) {
-		e.Kind = "go-get"
+	if m.observer == nil {
+		a.reply().Write(w, r)
+		return
 	}
-	d := m.site.At(r.Host)
-	if rest, ok := d.Cut(d.Name() + strings.TrimSuffix(r.URL.Path, "/")); ok {
-		page, _ := m.page(d, rest)
-		e.Module = page.Prefix
-	}
-	m.observe(w, r, e, func(w http.ResponseWriter) (string, error) {
-		answer().Write(w, r)
+	m.observe(w, r, Event{Kind: a.kind, Module: a.prefix}, func(w http.ResponseWriter) (string, error) {
+		a.reply().Write(w, r)
 		return "", nil
 	})
 }
@@ -444,26 +437,41 @@ func (m *metaHandler) serveObserved(w http.ResponseWriter, r *http.Request, answ
 // Refresh says that a repository has changed, as its host's webhook does: see the package comment.
 func (m *metaHandler) Refresh(repository string) { m.modules.refresh(repository) }
 
+// A metaAnswer is how to answer a request, and what is to be told of it.
+type metaAnswer struct {
+	kind   string // of an Event
+	prefix string // import prefix; empty for none
+	reply  func() reply.Reply
+}
+
 // find tells how to answer a request; false if that is not for us.
-func (m *metaHandler) find(r *http.Request) (answer func() reply.Reply, ok bool) {
+func (m *metaHandler) find(r *http.Request) (a metaAnswer, ok bool) {
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	if path != "" && path[0] != '/' { // "*", or what a StripPrefix with a slash too many has left
-		return nil, false
+		return a, false
 	}
 	d := m.site.At(r.Host)
-	if m.isProbe(r, strings.TrimSuffix(link(d.Prefix("")), "/")) {
-		return func() reply.Reply { return m.probe(r) }, true
-	}
 	importPath := d.Name() + path
 	rest, ok := d.Cut(importPath)
 	if !ok {
-		return nil, false
+		return a, false
 	}
 	if isGoGet(r) {
 		page, ok := m.goGetPage(r, d, rest, importPath)
-		return func() reply.Reply { return m.goGet(page) }, ok
+		if !ok {
+			return a, false
+		}
+		found, _ := m.page(d, rest)
+		return metaAnswer{"go-get", found.Prefix, func() reply.Reply { return m.goGet(page) }}, true
 	}
 	page, found := m.page(d, rest)
+	answer, ok := m.findPage(r, d, page, found, rest, importPath)
+	return metaAnswer{"page", page.Prefix, answer}, ok
+}
+
+// findPage is find for what is not for the go command: the page of an import, if one was found for the path whose part behind the
+// host is rest, or what is beside it.
+func (m *metaHandler) findPage(r *http.Request, d discovery.Site, page discovery.Page, found bool, rest, importPath string) (answer func() reply.Reply, ok bool) {
 	valid := found && module.CheckImportPath(importPath) == nil
 	if found {
 		switch below := importPath[len(page.Prefix):]; {

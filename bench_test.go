@@ -3,6 +3,7 @@ package vanity_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -130,7 +131,7 @@ type hotHandler struct {
 const hotPath = "/go.acme.test/!tool"
 
 // hotHandlers are the handlers of the library, all of them of one repository.
-func hotHandlers(tb testing.TB) []hotHandler {
+func hotHandlers(tb testing.TB, opts ...vanity.Option) []hotHandler {
 	repo := hotModule(tb)
 	server := gittest.ServeTLS(tb, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
 	plain := gittest.Serve(tb, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
@@ -139,12 +140,13 @@ func hotHandlers(tb testing.TB) []hotHandler {
 	}}
 	cfg := at(toolConfig, repo.Dir)
 	const spec = "/git.acme.test/acme/mono:d=libs%2Ftool&p=tool-;"
-	fresh := vanity.WithFreshness(1 << 62)
+	opts = append(opts, vanity.WithFreshness(1<<62))
+	store := vanity.WithStore(vanity.DirStore(tb.TempDir()))
 	return []hotHandler{
-		{"goproxy", "", vanity.Goproxy("", cfg, fresh)},
-		{"goproxystore", "", vanity.Goproxy("", cfg, fresh, vanity.WithStore(vanity.DirStore(tb.TempDir())))},
-		{"goproxyfunc", "", vanity.GoproxyFunc("", site.Resolve, fresh)},
-		{"gosub", spec, vanity.Gosub("", append(trusting(server), fresh)...)},
+		{"goproxy", "", vanity.Goproxy("", cfg, opts...)},
+		{"goproxystore", "", vanity.Goproxy("", cfg, append(opts[:len(opts):len(opts)], store)...)},
+		{"goproxyfunc", "", vanity.GoproxyFunc("", site.Resolve, opts...)},
+		{"gosub", spec, vanity.Gosub("", append(trusting(server), opts...)...)},
 	}
 }
 
@@ -299,10 +301,11 @@ func BenchmarkHot(b *testing.B) {
 	}
 }
 
-// BenchmarkGoGet compares pages for the go command with a handler that writes the same bytes and headers.
+// BenchmarkGoGet compares pages for the go command with a handler that writes the same bytes and headers, and one that is observed.
 func BenchmarkGoGet(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
-		h := vanity.Meta(benchSite(n))
+		site := benchSite(n)
+		h, observed := vanity.Meta(site), vanity.Meta(site, vanity.WithObserver(func(context.Context, vanity.Event) {}))
 		one := fmt.Sprintf("/team%d/tool%d/sub/pkg?go-get=1", (n-1)%100, n-1)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", one, nil))
@@ -317,6 +320,7 @@ func BenchmarkGoGet(b *testing.B) {
 			b.Run("one/meta/wire", func(b *testing.B) { overWire(b, h, one) })
 			b.Run("one/constant/direct", func(b *testing.B) { direct(b, same, one) })
 			b.Run("one/meta/direct", func(b *testing.B) { direct(b, h, one) })
+			b.Run("one/observed/direct", func(b *testing.B) { direct(b, observed, one) })
 			b.Run("all/constant/wire", func(b *testing.B) { overWire(b, same, all...) })
 			b.Run("all/meta/wire", func(b *testing.B) { overWire(b, h, all...) })
 		})

@@ -406,9 +406,9 @@ type metaHandler struct {
 
 func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if isRead && r.URL.RawQuery == goGetQuery && m.observer == nil && (m.auth == nil || r.Method == http.MethodGet) { // else it may be a probe
+	if isRead && r.URL.RawQuery == goGetQuery && (m.auth == nil || r.Method == http.MethodGet) { // else it may be a probe
 		if page, ok := m.goGets.known(m.site.At(r.Host).Name(), r.URL.Path); ok {
-			m.goGet(page).Write(w, r)
+			m.serveGoGet(w, r, page)
 			return
 		}
 	}
@@ -430,6 +430,17 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	m.observe(w, r, Event{Kind: a.kind, Module: a.prefix}, func(w http.ResponseWriter) (string, error) {
 		a.reply().Write(w, r)
+		return "", nil
+	})
+}
+
+func (m *metaHandler) serveGoGet(w http.ResponseWriter, r *http.Request, page *goGetPage) {
+	if m.observer == nil {
+		m.goGet(page).Write(w, r)
+		return
+	}
+	m.observe(w, r, Event{Kind: "go-get", Module: page.prefix}, func(w http.ResponseWriter) (string, error) {
+		m.goGet(page).Write(w, r)
 		return "", nil
 	})
 }
@@ -461,8 +472,7 @@ func (m *metaHandler) find(r *http.Request) (a metaAnswer, ok bool) {
 		if !ok {
 			return a, false
 		}
-		found, _ := m.page(d, rest)
-		return metaAnswer{"go-get", found.Prefix, func() reply.Reply { return m.goGet(page) }}, true
+		return metaAnswer{"go-get", page.prefix, func() reply.Reply { return m.goGet(page) }}, true
 	}
 	page, found := m.page(d, rest)
 	answer, ok := m.findPage(r, d, page, found, rest, importPath)
@@ -539,7 +549,7 @@ func (m *metaHandler) goGetPage(r *http.Request, d discovery.Site, rest, importP
 		return nil, false
 	}
 	data := bytes.Clone(found.GoGet()) // without room to grow
-	page := newGoGetPage(data)
+	page := newGoGetPage(data, found.Prefix)
 	if isMain {
 		isMain = m.goGets.keep(match.Key, page)
 	}
@@ -551,14 +561,20 @@ func (m *metaHandler) goGetPage(r *http.Request, d discovery.Site, rest, importP
 type goGetPage struct {
 	data         []byte
 	etag, length string
+	prefix       string // import prefix that it is of
 }
 
-// newGoGetPage has what goes into the header in one piece: of many pages each has to be fetched from afar.
-func newGoGetPage(data []byte) *goGetPage {
-	etag := etagOf(data)
-	both := etag + strconv.Itoa(len(data))
-	return &goGetPage{data, both[:len(etag)], both[len(etag):]}
+// newGoGetPage has what goes into the header in one piece, with the prefix behind it: of many pages each has to be fetched from
+// afar.
+func newGoGetPage(data []byte, prefix string) *goGetPage {
+	etag, length := etagOf(data), strconv.Itoa(len(data))
+	all := etag + length + prefix
+	behind := all[len(etag):]
+	return &goGetPage{data, all[:len(etag)], behind[:len(length)], behind[len(length):]}
 }
+
+// size is the number of bytes of its content.
+func (p *goGetPage) size() int { return len(p.data) + len(p.prefix) }
 
 // goGets are the pages for the go command that were made. Those of the site's own imports stay, as many as there is room for,
 // at the host that all imports are of; those of wildcards, and at other hosts, are as many as strangers like, and so only the
@@ -575,7 +591,7 @@ type goGetKey struct{ host, path string } // of a URL
 // Bounds of the pages that are kept.
 const (
 	maxGoGets   = 96 << 20 // bytes of a site's own, in all: those of 100,000 imports
-	perGoGet    = 200      // bytes that one takes besides its content
+	perGoGet    = 216      // bytes that one takes besides its content
 	maxGoGet    = 2 << 10  // bytes of one of the others
 	maxGoGetKey = 128      // bytes of a path that is remembered
 	pathBits    = 12       // of the number of such paths, or more, for a large site
@@ -604,7 +620,7 @@ func (g *goGets) known(host, path string) (*goGetPage, bool) {
 
 // keep keeps the page of a key, if there is room.
 func (g *goGets) keep(key string, page *goGetPage) bool {
-	size := int64(len(page.data) + perGoGet)
+	size := int64(page.size() + perGoGet)
 	if g.size.Add(size) > maxGoGets {
 		g.size.Add(-size)
 		return false
@@ -623,7 +639,7 @@ func (g *goGets) note(host, path string, page *goGetPage, isOwn bool) {
 	switch key := (goGetKey{host, strings.Clone(path)}); {
 	case isOwn:
 		g.paths.Put(key, page)
-	case len(page.data) <= maxGoGet:
+	case page.size() <= maxGoGet:
 		g.others.Put(key, page)
 	}
 }

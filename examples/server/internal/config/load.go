@@ -1,0 +1,150 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Load reads a file. A host name is for a file that has none, as those of govanityurls may; else it must be the same, or
+// empty. The error has a line for each fault, and no secrets.
+func Load(name, host string) (*Config, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	c, err := Parse(data, dir, host)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// Parse is Load for a file that was read, whose names of files are relative to a directory.
+func Parse(data []byte, dir, host string) (*Config, error) {
+	c := new(Config)
+	if err := yaml.Load(joinSurrogates(data), c, yaml.WithKnownFields()); err != nil {
+		return nil, readable(err)
+	}
+	switch {
+	case c.Host == "":
+		c.Host = host
+	case host != "" && host != c.Host:
+		return nil, fmt.Errorf("host: the file says %q, and the flag -host %q: leave one out", c.Host, host)
+	}
+	if err := c.resolve(dir); err != nil {
+		return nil, err
+	}
+	c.locate(dir)
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// readable puts each of the decoder's faults on a line of its own, in words for who wrote the file.
+func readable(err error) error {
+	var all *yaml.LoadErrors
+	if !errors.As(err, &all) {
+		return err
+	}
+	var lines []error
+	for _, e := range all.Errors {
+		lines = append(lines, errors.New(plainWords.Replace(e.Error())))
+	}
+	return errors.Join(lines...)
+}
+
+var plainWords = strings.NewReplacer(
+	"yaml: no documents in stream", "the file is empty",
+	"yaml: expected single document, found multiple", "the file has more than one document: leave out what follows \"---\"",
+	" not found in type config.", " is unknown in ",
+	"<unknown position>: ", "",
+	"cannot construct !!", "there must not be a ",
+)
+
+// surrogates matches each escape, so that an escaped backslash begins none.
+var surrogates = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)
+
+// joinSurrogates writes the characters of a JSON file that come as two escapes, which YAML doesn't know.
+func joinSurrogates(data []byte) []byte {
+	if !json.Valid(data) {
+		return data
+	}
+	return surrogates.ReplaceAllFunc(data, func(pair []byte) []byte {
+		if len(pair) < len(`\ud83d\ude00`) {
+			return pair
+		}
+		hi, _ := strconv.ParseUint(string(pair[2:6]), 16, 16)
+		lo, _ := strconv.ParseUint(string(pair[8:12]), 16, 16)
+		return []byte(string(utf16.DecodeRune(rune(hi), rune(lo))))
+	})
+}
+
+// resolve looks all secrets up.
+func (c *Config) resolve(dir string) error {
+	var errs []error
+	look := func(key string, s *Secret) {
+		if err := s.resolve(dir); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	for user, s := range c.Users {
+		look(fmt.Sprintf("users[%q]", user), &s)
+		c.Users[user] = s
+	}
+	for i := range c.Upstream.Credentials {
+		look(fmt.Sprintf("upstream.credentials[%d].password", i), &c.Upstream.Credentials[i].Password)
+	}
+	if c.Gosub != nil {
+		for i := range c.Gosub.SealKeys {
+			look(fmt.Sprintf("gosub.seal_keys[%d]", i), &c.Gosub.SealKeys[i])
+		}
+	}
+	if c.Webhook != nil {
+		for i := range c.Webhook.Secrets {
+			look(fmt.Sprintf("webhook.secrets[%d]", i), &c.Webhook.Secrets[i])
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// locate makes names of files absolute, and fills in what the file leaves out.
+func (c *Config) locate(dir string) {
+	c.TLS.Cert, c.TLS.Key = absolute(dir, c.TLS.Cert), absolute(dir, c.TLS.Key)
+	if !IsBucket(c.Store) {
+		c.Store = absolute(dir, c.Store)
+	}
+	if c.Forge != nil {
+		c.Forge.Dir = absolute(dir, c.Forge.Dir)
+	}
+	if c.Mirror != nil {
+		c.Mirror.Dir = absolute(dir, c.Mirror.Dir)
+		if len(c.Mirror.Repositories) == 0 {
+			c.Mirror.Repositories = c.repositories()
+		}
+	}
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	for i := range c.Upstream.Credentials {
+		if c.Upstream.Credentials[i].User == "" {
+			c.Upstream.Credentials[i].User = defaultUser
+		}
+	}
+}
+
+// IsBucket reports whether a store is the URL of a bucket, and no directory.
+func IsBucket(store string) bool { return strings.Contains(store, "://") }

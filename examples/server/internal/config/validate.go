@@ -1,0 +1,273 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/check"
+)
+
+// Validate returns everything that is wrong with a file that could be read, a line each, with the key; nil if it can be served.
+// The files of TLS are looked at, and nothing else outside.
+func (c *Config) Validate() error {
+	var f check.Faults
+	c.checkServer(&f)
+	c.checkBases(&f)
+	c.checkModules(&f)
+	c.checkMirror(&f)
+	c.checkWebhook(&f)
+	c.checkUpstream(&f)
+	c.checkAccess(&f)
+	return errors.Join(c.checkSite(), f.Err(""))
+}
+
+// HasSite reports whether there are pages to serve: a file may have a host for nothing but a forge.
+func (c *Config) HasSite() bool {
+	return len(c.Paths) > 0 || c.Gosub == nil && c.Forge == nil && len(c.Modules) == 0 && c.Mirror == nil
+}
+
+func (c *Config) checkSite() error {
+	if !c.HasSite() {
+		return nil
+	}
+	return c.Site.Validate()
+}
+
+func (c *Config) checkServer(f *check.Faults) {
+	address(f, "listen", c.Listen)
+	if c.Admin != "" {
+		address(f, "admin", c.Admin)
+	}
+	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(f, "log.format", c.Log.Format, "json", "text")
+	oneOf(f, "log.requests", c.Log.Requests, "all", "failed", "none")
+	switch {
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		f.Add("tls", "needs both cert and key")
+	case c.TLS.Cert != "":
+		if _, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key); err != nil {
+			f.Add("tls", err.Error())
+		}
+	}
+	if IsBucket(c.Store) {
+		if u, err := url.Parse(c.Store); err != nil || !slices.Contains([]string{"s3", "gs", "azblob", "file", "mem"}, u.Scheme) {
+			f.Add("store", fmt.Sprintf("%s is no bucket: it must begin with s3://, gs://, azblob://, file:// or mem://, or be a directory", check.Quote(check.Redact(c.Store))))
+		}
+	}
+}
+
+func address(f *check.Faults, key, value string) {
+	if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
+		f.Add(key, fmt.Sprintf("%q is no address such as :8080 or 127.0.0.1:8080", value))
+	}
+}
+
+func oneOf(f *check.Faults, key, value string, words ...string) {
+	if value != "" && !slices.Contains(words, value) {
+		f.Add(key, fmt.Sprintf("%q is unknown: it must be %s or %s", value, strings.Join(words[:len(words)-1], ", "), words[len(words)-1]))
+	}
+}
+
+// bases gives the paths that the server answers below, apart from pages, with the keys that say so.
+func (c *Config) bases() (all []base) {
+	add := func(key, path string) { all = append(all, base{key, strings.TrimSuffix(path, "/")}) }
+	for _, p := range c.SiteBases() {
+		add("proxy", p)
+	}
+	for i, m := range c.Modules {
+		add(fmt.Sprintf("modules[%d].base", i), m.Base)
+	}
+	if c.Gosub != nil {
+		add("gosub.base", c.Gosub.Base)
+	}
+	if c.Forge != nil {
+		add("forge.base", c.Forge.Base)
+	}
+	if c.Mirror != nil {
+		add("mirror.base", c.Mirror.Base)
+	}
+	if c.Webhook != nil {
+		add("webhook.path", c.Webhook.Path)
+	}
+	return append(all, base{"the server's own", "/healthz"}, base{"the server's own", "/readyz"})
+}
+
+type base struct{ key, path string }
+
+// SiteBases gives the paths of this server below which the site's modules are served: that of Proxy, and those of imports that
+// have their own.
+func (c *Config) SiteBases() (bases []string) {
+	proxies := []string{c.Proxy}
+	for _, i := range c.Paths {
+		proxies = append(proxies, i.Proxy)
+	}
+	for _, p := range proxies {
+		if u, err := url.Parse(p); err == nil && (u.Host == "" || slices.Contains(c.names(), strings.ToLower(u.Hostname()))) && p != "" {
+			bases = append(bases, strings.TrimSuffix(u.Path, "/"))
+		}
+	}
+	slices.Sort(bases)
+	return slices.Compact(bases)
+}
+
+// names are the host names of the site.
+func (c *Config) names() []string {
+	host, _, _ := strings.Cut(c.Host, "/")
+	names := []string{host}
+	for _, h := range c.Hosts {
+		names = append(names, strings.ToLower(h))
+	}
+	return names
+}
+
+// checkBases looks for what would be answered by two.
+func (c *Config) checkBases(f *check.Faults) {
+	seen := make(map[string]string)
+	for _, b := range c.bases() {
+		switch {
+		case b.path != "" && (!strings.HasPrefix(b.path, "/") || path.Clean(b.path) != b.path || strings.ContainsAny(b.path, "{}?#%\\ ")):
+			f.Add(b.key, fmt.Sprintf("%q must be a path such as /go, without empty elements, \"..\", escapes and braces", b.path))
+		case b.path == "" && (b.key == "mirror.base" || b.key == "webhook.path"):
+			f.Add(b.key, "missing: a path of its own, such as /git or /webhook")
+		case seen[b.path] != "":
+			f.Add(b.key, fmt.Sprintf("%q is taken by %s already", b.path+"/", seen[b.path]))
+		}
+		seen[b.path] = b.key
+	}
+}
+
+func (c *Config) checkModules(f *check.Faults) {
+	for i, m := range c.Modules {
+		if err := m.Config().Validate(); err != nil {
+			addLines(f, fmt.Sprintf("modules[%d]", i), err)
+		}
+	}
+	if c.Gosub != nil {
+		addLines(f, "gosub", catch(func() { vanity.Gosub(c.Gosub.Base, c.Gosub.Options()...) }))
+	}
+	if c.Forge != nil {
+		c.Forge.check(f)
+	}
+}
+
+// Options are the guards of a Gosub that stand in the file.
+func (g *Gosub) Options() (opts []vanity.Option) {
+	if len(g.Hosts) > 0 {
+		opts = append(opts, vanity.WithHosts(g.Hosts...))
+	}
+	if len(g.SealKeys) > 0 {
+		keys := make([][]byte, len(g.SealKeys))
+		for i, k := range g.SealKeys {
+			keys[i] = []byte(k.Reveal())
+		}
+		opts = append(opts, vanity.WithSeal(keys...))
+	}
+	if g.PublicURL != "" {
+		opts = append(opts, vanity.WithPublicURL(g.PublicURL))
+	}
+	return opts
+}
+
+// catch gives the error that a constructor panics with, on a value that is data here.
+func catch(f func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			var ok bool
+			if err, ok = r.(error); !ok {
+				panic(r)
+			}
+		}
+	}()
+	f()
+	return nil
+}
+
+// addLines adds each line of the library's error.
+func addLines(f *check.Faults, key string, err error) {
+	if err == nil {
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		f.Add(key, strings.TrimPrefix(strings.TrimSpace(line), "vanity: "))
+	}
+}
+
+func (c *Config) checkMirror(f *check.Faults) {
+	if c.Mirror == nil {
+		return
+	}
+	if c.Mirror.Dir == "" {
+		f.Add("mirror.dir", "missing: the directory of the mirrors")
+	}
+	if len(c.Mirror.Repositories) == 0 {
+		f.Add("mirror.repositories", "missing, and neither paths nor modules name any without a wildcard")
+	}
+	for i, r := range c.Mirror.Repositories {
+		if err := (vanity.Config{URL: r}).Validate(); err != nil {
+			addLines(f, fmt.Sprintf("mirror.repositories[%d]", i), err)
+		}
+	}
+	if u := c.Mirror.PublicURL; u != "" {
+		absoluteURL(f, "mirror.public_url", u)
+	}
+}
+
+func absoluteURL(f *check.Faults, key, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		f.Add(key, fmt.Sprintf("%s is no http or https URL without credentials and query", check.Quote(check.Redact(raw))))
+	}
+}
+
+func (c *Config) checkWebhook(f *check.Faults) {
+	if c.Webhook == nil {
+		return
+	}
+	if len(c.Webhook.Secrets) == 0 {
+		f.Add("webhook.secrets", "missing: without one anybody could send events")
+	}
+	for i, s := range c.Webhook.Secrets {
+		if len(s.Reveal()) < 16 {
+			f.Add(fmt.Sprintf("webhook.secrets[%d]", i), "is shorter than 16 bytes: anybody could guess it")
+		}
+	}
+	if c.Webhook.Notify != "" {
+		absoluteURL(f, "webhook.notify", c.Webhook.Notify)
+	}
+}
+
+func (c *Config) checkUpstream(f *check.Faults) {
+	u := c.Upstream
+	if u.CallersRights && (u.Netrc || len(u.Credentials) > 0) {
+		f.Add("upstream", "callers_rights excludes netrc and credentials: a repository is read either by its callers' credentials or by the server's")
+	}
+	if u.CallersRights && len(c.Users) > 0 {
+		f.Add("upstream", "callers_rights excludes users: what a caller sends goes to the git host, which doesn't know the server's passwords")
+	}
+	if u.CallersRights && c.Forge != nil {
+		f.Add("upstream", "callers_rights excludes forge: repositories on this machine have no host to ask")
+	}
+	for i, cred := range u.Credentials {
+		p, err := url.Parse(cred.URL)
+		if err != nil || p.Scheme != "https" || p.Host == "" || p.User != nil {
+			f.Add(fmt.Sprintf("upstream.credentials[%d].url", i), fmt.Sprintf("%s must begin with https:// and a host: credentials are sent over nothing else", check.Quote(check.Redact(cred.URL))))
+		}
+	}
+}
+
+// Authorization gives whether a request has a password of one of some users.
+func (c *Config) Authorization(users []string) func(r *http.Request, modulePath, repository string) error {
+	passwords := make(map[string]string, len(users))
+	for _, u := range users {
+		passwords[u] = c.Users[u].Reveal()
+	}
+	return vanity.PasswordAuth(passwords)
+}

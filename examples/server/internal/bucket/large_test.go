@@ -1,0 +1,5 @@
+package bucket_test
+
+const largeVariable = "VANITY_TEST_LARGE"
+
+func moveLarge(spec string) int { return 0 }

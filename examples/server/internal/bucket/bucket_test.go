@@ -26,15 +26,22 @@ var _ vanity.Store = (*bucket.Store)(nil)
 type kind struct {
 	name string
 	url  func(t *testing.T, prefix string) string
+	left func() []string // uploads that weren't ended; nil if there can't be any
 }
 
 // kinds are those that can be tried here. Each URL of one test names the same bucket, but for memory.
-func kinds(t *testing.T) []kind {
+func kinds(t *testing.T) []*kind {
 	dir := filepath.ToSlash(t.TempDir())
-	return []kind{
-		{"s3", func(t *testing.T, prefix string) string { return server(t).URL("prefix", prefix) }},
-		{"mem", func(_ *testing.T, prefix string) string { return "mem://?prefix=" + prefix }},
-		{"file", func(_ *testing.T, prefix string) string {
+	s3 := &kind{name: "s3"}
+	s3.url = func(t *testing.T, prefix string) string {
+		srv := server(t)
+		s3.left = srv.Uploads
+		return srv.URL("prefix", prefix)
+	}
+	return []*kind{
+		s3,
+		{name: "mem", url: func(_ *testing.T, prefix string) string { return "mem://?prefix=" + prefix }},
+		{name: "file", url: func(_ *testing.T, prefix string) string {
 			return "file:///" + strings.TrimPrefix(dir, "/") + "/not/yet?prefix=" + prefix
 		}},
 	}
@@ -339,6 +346,11 @@ func TestRace(t *testing.T) {
 				won[seen[0][:1]]++
 			}
 			t.Logf("who was first: %v", won)
+			if kind.left != nil {
+				if left := kind.left(); len(left) > 0 {
+					t.Errorf("uploads of %q are left", left)
+				}
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"gocloud.dev/gcerrors"
 	"google.golang.org/api/googleapi"
 )
@@ -68,7 +70,7 @@ func codeOf(err error) (code string, status int) {
 func (b *blobs) todo(err error) string {
 	code, status := codeOf(err)
 	var op *net.OpError
-	var dns *net.DNSError
+	var sending *smithyhttp.RequestSendError
 	switch {
 	case code == "NoSuchBucket" || code == string(bloberror.ContainerNotFound) || errors.Is(err, storage.ErrBucketNotExist) || errors.Is(err, errNoBucket):
 		return "there is no such bucket: create it, or mend its name in the store's URL"
@@ -82,7 +84,9 @@ func (b *blobs) todo(err error) string {
 		return "access is denied: allow these credentials " + b.rights
 	case status == http.StatusNotImplemented:
 		return "the service doesn't know this kind of request: add request_checksum_calculation=when_required to an s3 URL"
-	case errors.As(err, &dns), errors.As(err, &op) && op.Op == "dial":
+	case status == http.StatusNotFound && code == "NotFound":
+		return "what answers doesn't speak S3: mend the endpoint in the store's URL"
+	case errors.As(err, &sending), errors.As(err, &op) && op.Op == "dial":
 		return "can't reach the service: start it, or mend the endpoint in the store's URL, or the network"
 	case strings.Contains(err.Error(), "get credentials") || strings.Contains(err.Error(), "DefaultAzureCredential"):
 		return "there are no credentials: set " + b.credentials
@@ -101,6 +105,7 @@ func detail(err error) string {
 	var s3 smithy.APIError
 	var azure *azcore.ResponseError
 	var op *net.OpError
+	var sent *url.Error // whose URL is left out
 	switch {
 	case errors.As(err, &s3):
 		return scrub(s3.ErrorCode() + ": " + s3.ErrorMessage())
@@ -108,6 +113,8 @@ func detail(err error) string {
 		return fmt.Sprintf("%s (status %d)", azure.ErrorCode, azure.StatusCode)
 	case errors.As(err, &op):
 		return op.Error()
+	case errors.As(err, &sent):
+		return scrub(sent.Err.Error())
 	}
 	return scrub(err.Error())
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // abortLimit is how long an upload that failed is tried to be aborted.
-const abortLimit = 10 * time.Second
+var abortLimit = 10 * time.Second
 
 func openS3(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (place, error) {
 	query := u.Query()
@@ -34,14 +34,10 @@ func openS3(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (p
 			query.Set("use_path_style", "true") // what all of them know, and needs no name for each bucket
 		}
 	}
-	asked := *u
-	asked.RawQuery = query.Encode()
+	u.RawQuery = query.Encode()
 	var opener s3blob.URLOpener
-	first, err := opener.OpenBucketURL(ctx, &asked)
+	first, err := opener.OpenBucketURL(ctx, u)
 	if err != nil {
-		if inner := errors.Unwrap(err); inner != nil { // without the URL
-			err = inner
-		}
 		return nil, err
 	}
 	defer first.Close()
@@ -75,7 +71,7 @@ func tune(o *s3.Options, log *slog.Logger) {
 	o.HTTPClient = &http.Client{Transport: newTransport(), CheckRedirect: checkRedirect}
 	o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
 		so.MaxAttempts = attempts
-		so.MaxBackoff = time.Second
+		so.MaxBackoff = 300 * time.Millisecond
 		so.RateLimiter = ratelimit.None
 	})
 	o.DisableLogOutputChecksumValidationSkipped = true
@@ -134,8 +130,11 @@ func absentS3(err error) bool {
 		return false
 	}
 	switch e.ErrorCode() {
-	case "NoSuchKey", "NotFound", "KeyTooLongError":
+	case "NoSuchKey", "KeyTooLongError":
 		return true
+	case "NotFound": // what the client makes of an answer without a code, as those to HEAD are
+		var op *smithy.OperationError
+		return errors.As(err, &op) && op.Operation() == "HeadObject"
 	}
 	return false
 }

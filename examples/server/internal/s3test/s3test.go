@@ -68,13 +68,15 @@ func (s *Server) Start() {
 	if s.stop != nil {
 		return
 	}
-	root, sidecar := filepath.Join(s.dir, "root"), filepath.Join(s.dir, "sidecar")
-	if err := errors.Join(os.MkdirAll(root, 0o777), os.MkdirAll(sidecar, 0o777)); err != nil {
-		s.tb.Fatal(err)
+	root, users := filepath.Join(s.dir, "root"), filepath.Join(s.dir, "users")
+	for _, dir := range []string{root, users} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			s.tb.Fatal(err)
+		}
 	}
 	addr := freeAddr(s.tb)
-	// The metadata is kept beside the files, as not every file system can keep it with them.
-	cmd := exec.Command(os.Getenv(Variable), "--port", addr, "--quiet", "--keep-alive", "--health", "/health", "posix", "--sidecar", sidecar, root)
+	// Extended attributes of the files keep the metadata. With --sidecar a condition may fail before the object is there.
+	cmd := exec.Command(os.Getenv(Variable), "--port", addr, "--quiet", "--keep-alive", "--iam-dir", users, "posix", root)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+s.AccessKey, "ROOT_SECRET_ACCESS_KEY="+s.Secret, "VGW_REGION="+region)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	if err := cmd.Start(); err != nil {
@@ -145,6 +147,19 @@ func (s *Server) Setenv(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Stranger makes credentials that the server knows, and that may do nothing.
+func (s *Server) Stranger() (accessKey, secret string) {
+	s.tb.Helper()
+	accessKey, secret = rand.Text(), rand.Text()
+	cmd := exec.Command(os.Getenv(Variable), "admin", "--endpoint-url", s.Endpoint(), "create-user",
+		"--access", accessKey, "--secret", secret, "--role", "user")
+	cmd.Env = append(os.Environ(), "ADMIN_ACCESS_KEY_ID="+s.AccessKey, "ADMIN_SECRET_ACCESS_KEY="+s.Secret)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.tb.Fatalf("s3test: making a user: %v\n%s", err, out)
+	}
+	return accessKey, secret
 }
 
 // Client is one with the owner's credentials.

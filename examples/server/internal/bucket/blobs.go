@@ -36,6 +36,8 @@ type blobs struct {
 	large  chan struct{} // has room for uploads in parts
 	locks  locks         // for puts that can't be conditional
 
+	silent atomic.Int64 // when the service was last given up, in nanoseconds of Unix time
+
 	// unconditional is set once the service has said that it knows no conditions.
 	unconditional atomic.Bool
 
@@ -70,7 +72,10 @@ func (b *blobs) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
-	inner, w := watched(ctx, beginLimit)
+	inner, w, err := b.beginAnswer(ctx, "reading from", name)
+	if err != nil {
+		return nil, err
+	}
 	r, err := b.bucket.NewReader(inner, key, nil)
 	if err != nil {
 		err = b.fault(ctx, inner, "reading from", name, err)
@@ -86,7 +91,10 @@ func (b *blobs) sureAbsent(ctx context.Context, err error) error {
 	if b.exists == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	inner, w := watched(ctx, beginLimit)
+	inner, w, silent := b.beginAnswer(ctx, "looking for", "")
+	if silent != nil {
+		return silent
+	}
 	defer w.end()
 	if err := b.exists(inner); err != nil {
 		return b.fault(ctx, inner, "looking for", "", err)
@@ -105,7 +113,7 @@ type reader struct {
 }
 
 func (r *reader) Read(p []byte) (int, error) {
-	r.w.wait(silentLimit)
+	r.w.wait(limit.Load().silent)
 	n, err := r.r.Read(p)
 	r.w.wait(0)
 	r.n += int64(n)
@@ -187,10 +195,12 @@ func (b *blobs) warnUnconditional(why string) {
 
 // has reports whether there is an object.
 func (b *blobs) has(ctx context.Context, name, key string) (bool, error) {
-	inner, w := watched(ctx, beginLimit)
-	defer w.end()
-	_, err := b.bucket.Attributes(inner, key)
+	inner, w, err := b.beginAnswer(ctx, "looking in", name)
 	if err != nil {
+		return false, err
+	}
+	defer w.end()
+	if _, err = b.bucket.Attributes(inner, key); err != nil {
 		err = b.fault(ctx, inner, "looking in", name, err)
 		if errors.Is(err, fs.ErrNotExist) {
 			return false, nil
@@ -236,10 +246,13 @@ func (b *blobs) write(ctx context.Context, name, key string, content io.ReadSeek
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("storing %s: reading the content: %v", name, err)
 	}
-	inner, w := watched(ctx, writeLimit)
+	inner, w, err := b.begin(ctx, limit.Load().write, "writing to", name)
+	if err != nil {
+		return err
+	}
 	defer w.end()
 	src := &source{r: content, ctx: ctx, w: w}
-	err := b.bucket.Upload(inner, key, src, &blob.WriterOptions{
+	err = b.bucket.Upload(inner, key, src, &blob.WriterOptions{
 		ContentType:    contentType(name),
 		BufferSize:     partSize,
 		MaxConcurrency: parts,
@@ -309,7 +322,10 @@ func (b *blobs) remove(ctx context.Context, name string) error {
 	if err != nil {
 		return nil // nothing can have been put there
 	}
-	inner, w := watched(ctx, beginLimit)
+	inner, w, err := b.beginAnswer(ctx, "removing from", name)
+	if err != nil {
+		return err
+	}
 	defer w.end()
 	if err := b.bucket.Delete(inner, key); err != nil {
 		if err = b.fault(ctx, inner, "removing from", name, err); !errors.Is(err, fs.ErrNotExist) {
@@ -320,7 +336,10 @@ func (b *blobs) remove(ctx context.Context, name string) error {
 }
 
 func (b *blobs) list(ctx context.Context, prefix string) ([]string, error) {
-	inner, w := watched(ctx, beginLimit)
+	inner, w, err := b.beginAnswer(ctx, "listing", "")
+	if err != nil {
+		return nil, err
+	}
 	defer w.end()
 	var names []string
 	for i := b.bucket.List(&blob.ListOptions{Prefix: b.prefix + prefix}); ; {

@@ -75,7 +75,7 @@ func testNames(t *testing.T, s *bucket.Store) {
 		mod + "v1.2.0.mod":              true,
 		mod + "v1.2.0.zip":              true,
 		mod + "v2.0.0+incompatible.zip": true,
-		"gosub/6d6f64/" + zip:           true,
+		"gosub/6d6f64/" + zipFile:       true,
 		mod + "v1.2.0.zip.sum":          false,
 		mod + "main.info":               false,
 		mod + "list":                    false,
@@ -116,10 +116,10 @@ func testContents(t *testing.T, s *bucket.Store) {
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(t.Context(), zip, r); err != nil {
+	if err := s.Put(t.Context(), zipFile, r); err != nil {
 		t.Fatal(err)
 	}
-	want(t, s, zip, "from its start")
+	want(t, s, zipFile, "from its start")
 }
 
 func testList(t *testing.T, s *bucket.Store) {
@@ -144,7 +144,7 @@ func testList(t *testing.T, s *bucket.Store) {
 		}
 	}
 	all, err := s.List(t.Context(), "")
-	if err != nil || !slices.IsSorted(all) || !slices.Contains(all, put12[3]) || !slices.Contains(all, zip) {
+	if err != nil || !slices.IsSorted(all) || !slices.Contains(all, put12[3]) || !slices.Contains(all, zipFile) {
 		t.Errorf("List: %q, %v", all, err)
 	}
 }
@@ -245,10 +245,10 @@ func TestAsItIs(t *testing.T) {
 	s := open(t, srv.URL("prefix", "go"))
 	types := map[string]string{
 		info:                              "application/json",
-		zip:                               "application/zip",
+		zipFile:                           "application/zip",
 		"go.acme.dev/!tool/@v/v1.2.0.mod": "text/plain; charset=utf-8",
 		list:                              "text/plain; charset=utf-8",
-		zip + ".sum":                      "text/plain; charset=utf-8",
+		zipFile + ".sum":                  "text/plain; charset=utf-8",
 		"go.acme.dev/x/@latest":           "application/json",
 		"mirror/h.test/r.bundle":          "application/octet-stream",
 	}

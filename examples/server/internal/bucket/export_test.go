@@ -2,10 +2,9 @@ package bucket
 
 import "time"
 
-// SetLimits sets how long a service may say nothing: before an answer, within one, while it takes a content, and while an
-// upload is aborted. It returns the way back.
-func SetLimits(begin, silent, write, abort time.Duration) (restore func()) {
-	b, s, w, a := beginLimit, silentLimit, writeLimit, abortLimit
-	beginLimit, silentLimit, writeLimit, abortLimit = begin, silent, write, abort
-	return func() { beginLimit, silentLimit, writeLimit, abortLimit = b, s, w, a }
+// SetLimits sets how long a service may say nothing, whatever it is to say, and how long it is left alone then. It returns
+// the way back.
+func SetLimits(d, pause time.Duration) (restore func()) {
+	old := limit.Swap(&limits{d, d, d, d, pause})
+	return func() { limit.Store(old) }
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -24,15 +25,13 @@ import (
 // fault makes of a provider's error what the caller may rely on, and the owner can read. Nothing of it is wrapped: a
 // missing file of credentials is no missing object.
 func (b *blobs) fault(ctx, inner context.Context, doing, name string, err error) error {
-	doing += " " + b.title
-	if name != "" {
-		doing = fmt.Sprintf("%s: %.200s", doing, name)
-	}
+	doing = b.doing(doing, name)
 	var silent *silentError
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	case errors.As(context.Cause(inner), &silent):
+		b.silent.Store(time.Now().UnixNano())
 		return fmt.Errorf("%s: the service doesn't answer: %v: see to it, or to the network", doing, silent)
 	case b.absent(err):
 		return fmt.Errorf("%s: %w", doing, fs.ErrNotExist)
@@ -41,6 +40,28 @@ func (b *blobs) fault(ctx, inner context.Context, doing, name string, err error)
 		return fmt.Errorf("%s: %s: %s", doing, todo, detail(err))
 	}
 	return fmt.Errorf("%s: %s", doing, detail(err))
+}
+
+func (b *blobs) doing(what, name string) string {
+	what += " " + b.title
+	if name != "" {
+		what = fmt.Sprintf("%s: %.200s", what, name)
+	}
+	return what
+}
+
+// begin begins to ask the service for something, unless it was silent just now.
+func (b *blobs) begin(ctx context.Context, patience time.Duration, doing, name string) (context.Context, *watch, error) {
+	if since := time.Since(time.Unix(0, b.silent.Load())); since < limit.Load().pause {
+		return nil, nil, fmt.Errorf("%s: the service didn't answer %v ago: see to it, or to the network", b.doing(doing, name), since.Round(time.Millisecond))
+	}
+	inner, w := watched(ctx, patience)
+	return inner, w, nil
+}
+
+// beginAnswer is begin for what has a soon answer.
+func (b *blobs) beginAnswer(ctx context.Context, doing, name string) (context.Context, *watch, error) {
+	return b.begin(ctx, limit.Load().begin, doing, name)
 }
 
 // codeOf is the code of an answer that is an error, as its provider names it, and its status.

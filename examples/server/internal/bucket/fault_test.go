@@ -36,10 +36,10 @@ func TestStopped(t *testing.T) {
 		says := []string{"s3://" + srv.Bucket, "can't reach the service: start it, or mend the endpoint", srv.Endpoint()[len("http://"):]}
 		_, err := read(t.Context(), s, info)
 		wantError(t, err, says...)
-		_, err = read(t.Context(), s, zip)
+		_, err = read(t.Context(), s, zipFile)
 		wantError(t, err, says...)
-		wantError(t, s.Put(t.Context(), zip, strings.NewReader("zip")), says...)
-		wantError(t, s.Put(t.Context(), zip, strings.NewReader(large)), says...)
+		wantError(t, s.Put(t.Context(), zipFile, strings.NewReader("zip")), says...)
+		wantError(t, s.Put(t.Context(), zipFile, strings.NewReader(large)), says...)
 		wantError(t, s.Put(t.Context(), list, strings.NewReader("list")), says...)
 		wantError(t, s.Remove(t.Context(), info), says...)
 		_, err = s.List(t.Context(), "")
@@ -47,32 +47,29 @@ func TestStopped(t *testing.T) {
 		wantError(t, s.Ping(t.Context()), says...)
 		srv.Start()
 		want(t, s, info, "info")
-		wantNone(t, s, zip)
+		wantNone(t, s, zipFile)
 		wantNone(t, s, list)
 	}
-	put(t, s, zip, large)
-	want(t, s, zip, large)
+	put(t, s, zipFile, large)
+	want(t, s, zipFile, large)
 }
 
 // limits are for a service that is known to say nothing.
-func limits() (restore func()) {
-	const d = 200 * time.Millisecond
-	return bucket.SetLimits(d, d, d, d)
-}
+func limits() (restore func()) { return bucket.SetLimits(200*time.Millisecond, 0) }
 
 // TestStalled lets the service say nothing more at any point.
 func TestStalled(t *testing.T) {
 	srv := server(t)
 	s := open(t, srv.URL())
-	put(t, s, zip, large)
+	put(t, s, zipFile, large)
 	const says = "the service doesn't answer: it has said nothing for 200ms"
 	ask := map[string]func(name string) error{
-		"get":       func(string) error { _, err := read(t.Context(), s, zip); return err },
+		"get":       func(string) error { _, err := read(t.Context(), s, zipFile); return err },
 		"none":      func(name string) error { _, err := read(t.Context(), s, name+"none"); return err },
 		"put":       func(name string) error { return s.Put(t.Context(), name+"list", strings.NewReader("list")) },
 		"put once":  func(name string) error { return s.Put(t.Context(), name+"v1.0.0.info", strings.NewReader("info")) },
 		"put large": func(name string) error { return s.Put(t.Context(), name+"v1.0.0.zip", strings.NewReader(large)) },
-		"remove":    func(string) error { return s.Remove(t.Context(), zip) },
+		"remove":    func(string) error { return s.Remove(t.Context(), zipFile) },
 		"list":      func(string) error { _, err := s.List(t.Context(), ""); return err },
 		"ping":      func(string) error { return s.Ping(t.Context()) },
 	}
@@ -86,10 +83,30 @@ func TestStalled(t *testing.T) {
 			srv.Heal()
 		})
 	}
-	want(t, s, zip, large)
+	t.Run("left alone", func(t *testing.T) {
+		defer srv.Heal()
+		srv.StallDown(0)
+		defer bucket.SetLimits(200*time.Millisecond, time.Hour)()
+		s := open(t, srv.URL())
+		_, err := read(t.Context(), s, info)
+		wantError(t, err, says)
+		srv.Heal()
+		const alone = "the service didn't answer"
+		_, err = read(t.Context(), s, info)
+		wantError(t, err, alone)
+		wantError(t, s.Put(t.Context(), info, strings.NewReader("info")), alone)
+		wantError(t, s.Put(t.Context(), "go.acme.dev/alone/@v/v1.0.0.zip", strings.NewReader(large)), alone)
+		wantError(t, s.Remove(t.Context(), info), alone)
+		_, err = s.List(t.Context(), "")
+		wantError(t, err, alone)
+		bucket.SetLimits(time.Minute, 0)
+		wantNone(t, s, info)
+	})
+	defer bucket.SetLimits(time.Minute, 0)()
+	want(t, s, zipFile, large)
 
 	t.Run("in a body", func(t *testing.T) {
-		r, err := s.Get(t.Context(), zip)
+		r, err := s.Get(t.Context(), zipFile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +127,7 @@ func TestStalled(t *testing.T) {
 		const name = "go.acme.dev/up/@v/v1.0.0.zip"
 		wantError(t, s.Put(t.Context(), name, strings.NewReader(large)), says)
 		srv.Heal()
-		defer bucket.SetLimits(time.Minute, time.Minute, time.Minute, time.Minute)()
+		bucket.SetLimits(time.Minute, 0)
 		wantNone(t, s, name)
 		put(t, s, name, large)
 		want(t, s, name, large)
@@ -121,19 +138,19 @@ func TestStalled(t *testing.T) {
 func TestSlow(t *testing.T) {
 	srv := server(t)
 	s := open(t, srv.URL())
-	put(t, s, zip, large)
+	put(t, s, zipFile, large)
 	srv.Slow(2 * time.Millisecond)
-	want(t, s, zip, large)
+	want(t, s, zipFile, large)
 	put(t, s, info, "info")
 	want(t, s, info, "info")
 
 	// The reader may take as long as he likes: that is no silence of the service's.
-	r, err := s.Get(t.Context(), zip)
+	r, err := s.Get(t.Context(), zipFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	defer bucket.SetLimits(time.Minute, time.Second, time.Minute, time.Minute)()
+	defer bucket.SetLimits(time.Second, 0)()
 	var got bytes.Buffer
 	for range 3 {
 		if _, err := io.CopyN(&got, r, mb); err != nil {
@@ -150,11 +167,11 @@ func TestSlow(t *testing.T) {
 func TestCut(t *testing.T) {
 	srv := server(t)
 	s := open(t, srv.URL())
-	put(t, s, zip, large)
+	put(t, s, zipFile, large)
 	for _, after := range []int64{1, 100, mb, 11 * mb} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			srv.CutDown(after)
-			got, err := read(t.Context(), s, zip)
+			got, err := read(t.Context(), s, zipFile)
 			wantError(t, err)
 			if len(got) >= len(large) {
 				t.Errorf("%d bytes came", len(got))
@@ -166,7 +183,7 @@ func TestCut(t *testing.T) {
 			wantNone(t, s, name)
 			put(t, s, name, large)
 			want(t, s, name, large)
-			want(t, s, zip, large)
+			want(t, s, zipFile, large)
 		})
 	}
 	if err := s.Put(t.Context(), list, strings.NewReader("list")); err != nil {
@@ -181,14 +198,14 @@ func TestLeft(t *testing.T) {
 	hit := srv.StallUp(7 * mb)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- s.Put(ctx, zip, strings.NewReader(large)) }()
+	go func() { done <- s.Put(ctx, zipFile, strings.NewReader(large)) }()
 	<-hit
 	cancel()
 	srv.Heal() // only what stood is lost
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Put: %v", err)
 	}
-	wantNone(t, s, zip)
+	wantNone(t, s, zipFile)
 	if left := srv.Uploads(); len(left) > 0 {
 		t.Errorf("uploads of %q are left", left)
 	}
@@ -303,11 +320,11 @@ func TestTrouble(t *testing.T) {
 			left.Store(2)
 			put(t, s, info, "info")
 			left.Store(2)
-			put(t, s, zip, large)
+			put(t, s, zipFile, large)
 			if !tt.puts {
 				left.Store(2)
 			}
-			want(t, s, zip, large)
+			want(t, s, zipFile, large)
 			left.Store(1000)
 			wantError(t, s.Put(t.Context(), "go.acme.dev/t/@v/v1.0.0.mod", strings.NewReader("mod")), tt.says)
 			if !tt.puts {
@@ -334,7 +351,7 @@ func TestShort(t *testing.T) {
 		return true
 	}))
 	cut.Store(true)
-	got, err := read(t.Context(), s, zip)
+	got, err := read(t.Context(), s, zipFile)
 	wantError(t, err, "unexpected EOF")
 	if len(got) > mb {
 		t.Errorf("%d bytes", len(got))

@@ -16,17 +16,12 @@ import (
 	"example.com/vanity/internal/gittest"
 )
 
-func TestMain(m *testing.M) {
-	if spec := os.Getenv(largeVariable); spec != "" {
-		os.Exit(moveLarge(spec))
-	}
-	os.Exit(gittest.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(gittest.Main(m)) }
 
 const (
-	zip  = "go.acme.dev/!tool/@v/v1.2.0.zip"
-	info = "go.acme.dev/!tool/@v/v1.2.0.info"
-	list = "go.acme.dev/!tool/@v/list"
+	zipFile = "go.acme.dev/!tool/@v/v1.2.0.zip"
+	info    = "go.acme.dev/!tool/@v/v1.2.0.info"
+	list    = "go.acme.dev/!tool/@v/list"
 )
 
 // open opens a store that is closed with the test.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
@@ -18,9 +20,6 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob/s3blob"
 )
-
-// abortLimit is how long an upload that failed is tried to be aborted.
-var abortLimit = 10 * time.Second
 
 func openS3(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (place, error) {
 	query := u.Query()
@@ -73,11 +72,21 @@ func tune(o *s3.Options, log *slog.Logger) {
 		so.MaxAttempts = attempts
 		so.MaxBackoff = 300 * time.Millisecond
 		so.RateLimiter = ratelimit.None
+		so.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(unreached)}, so.Retryables...)
 	})
 	o.DisableLogOutputChecksumValidationSkipped = true
 	o.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
 		log.Debug("the client for S3: " + scrub(fmt.Sprintf(format, v...)))
 	})
+}
+
+// unreached has a service that nobody listens for tried once: there may be another way to the answer.
+func unreached(err error) aws.Ternary {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // checkRedirect lets through what S3 redirects by while a new bucket becomes known; any other is an answer for the client.
@@ -98,7 +107,7 @@ func boundUpload(as func(any) bool, client *s3.Client, opts *s3blob.Options) err
 		o.PartSizeBytes = partSize
 		o.MultipartUploadThreshold = partSize
 		o.Concurrency = parts
-		o.FailTimeout = abortLimit
+		o.FailTimeout = limit.Load().abort
 		o.RequestChecksumCalculation = opts.RequestChecksumCalculation
 	})
 	return nil
@@ -113,7 +122,7 @@ func (c completer) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteM
 	if code, _ := codeOf(err); in.IfNoneMatch == nil || code != "PreconditionFailed" {
 		return out, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit.Load().abort)
 	defer cancel()
 	_, err = c.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId}, opts...)
 	var gone *types.NoSuchUpload

@@ -6,15 +6,24 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// How long a service may say nothing.
-var (
-	beginLimit  = 10 * time.Second // to the first byte of an answer
-	silentLimit = 30 * time.Second // between bytes of one
-	writeLimit  = 60 * time.Second // while it takes a content, and commits it; some do so without a word
-)
+// limits are how long a service may say nothing.
+type limits struct {
+	begin  time.Duration // before an answer begins
+	silent time.Duration // between bytes of one
+	write  time.Duration // while it takes a content, and commits it; some do so without a word
+	abort  time.Duration // until it has aborted an upload
+	pause  time.Duration // how long it is not asked again then, so that an answer that needs much of it fails soon
+}
+
+var limit atomic.Pointer[limits] // which tests change
+
+func init() {
+	limit.Store(&limits{begin: 10 * time.Second, silent: 30 * time.Second, write: 60 * time.Second, abort: 10 * time.Second, pause: 5 * time.Second})
+}
 
 // A silentError says that a service was given up.
 type silentError struct{ limit time.Duration }

@@ -163,7 +163,13 @@ func (b *blobs) put(ctx context.Context, name string, content io.ReadSeeker) err
 	}
 	if !b.unconditional.Load() {
 		err := b.writeAgain(ctx, name, key, content, true)
-		if !unknowing(err) {
+		switch {
+		case unanswered(err): // it may have been put, or be there already: some services hang up then
+			if there, _ := b.has(ctx, name, key); there {
+				return nil
+			}
+			return err
+		case !unknowing(err):
 			return err
 		}
 	}
@@ -222,6 +228,13 @@ type wroteError struct {
 func unknowing(err error) bool {
 	var e *wroteError
 	return errors.As(err, &e) && (e.code == "NotImplemented" || e.status == 501)
+}
+
+// unanswered reports whether the service's answer to a write is not known. One that completed an upload without our knowing
+// no longer knows of it when it is asked again.
+func unanswered(err error) bool {
+	var e *wroteError
+	return errors.As(err, &e) && (e.status == 0 || e.code == "NoSuchUpload")
 }
 
 // writeAgain writes an object. A condition that is not met is no failure; while another writes the same, S3 wants to be

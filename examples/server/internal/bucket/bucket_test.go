@@ -2,6 +2,7 @@ package bucket_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -38,14 +39,25 @@ func kinds(t *testing.T) []*kind {
 		s3.left = srv.Uploads
 		return srv.URL("prefix", prefix)
 	}
-	return []*kind{
+	all := []*kind{
 		s3,
 		{name: "mem", url: func(_ *testing.T, prefix string) string { return "mem://?prefix=" + prefix }},
 		{name: "file", url: func(_ *testing.T, prefix string) string {
 			return "file:///" + strings.TrimPrefix(dir, "/") + "/not/yet?prefix=" + prefix
 		}},
 	}
+	for _, url := range strings.Fields(os.Getenv(emulators)) {
+		scheme, _, _ := strings.Cut(url, ":")
+		all = append(all, &kind{name: scheme, url: func(_ *testing.T, prefix string) string {
+			return url + "&prefix=" + strings.Trim(prefix, "/") + "/" + rand.Text()
+		}})
+	}
+	return all
 }
+
+// emulators names a variable with URLs of further buckets on this machine, each with a query, with which the tests that go
+// for all kinds of buckets are done as well: "azblob://c?localemu=true&…", say.
+const emulators = "BUCKET_EMULATORS"
 
 func TestStore(t *testing.T) {
 	for _, kind := range kinds(t) {

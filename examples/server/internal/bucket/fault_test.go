@@ -338,6 +338,37 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
+// TestHungUp has a service that hangs up on who puts what is there, or after it has put something, without an answer.
+func TestHungUp(t *testing.T) {
+	srv := server(t)
+	var after atomic.Bool
+	client := srv.Client()
+	s := open(t, between(t, srv, func(w http.ResponseWriter, r *http.Request) bool {
+		if !conditional(r) {
+			return false
+		}
+		if after.Load() {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			key := strings.TrimPrefix(r.URL.Path, "/"+srv.Bucket+"/")
+			if _, err := client.PutObject(r.Context(), &s3.PutObjectInput{Bucket: &srv.Bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+				t.Error(err)
+			}
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	wantError(t, s.Put(t.Context(), info, strings.NewReader("info")), "can't reach the service")
+	wantNone(t, s, info)
+	srv.Put(zipFile, "zip")
+	put(t, s, zipFile, large[:4*mb])
+	want(t, s, zipFile, "zip")
+	after.Store(true)
+	put(t, s, info, "info")
+	want(t, s, info, "info")
+}
+
 // TestShort has a body that ends early without anybody's saying how long it was to be.
 func TestShort(t *testing.T) {
 	srv := server(t)

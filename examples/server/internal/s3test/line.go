@@ -96,6 +96,10 @@ func (l *Line) CutUp(n int64) <-chan struct{} { return l.set(&fault{after: n, cu
 func (l *Line) Heal() { l.set(nil) }
 
 func (l *Line) set(f *fault) (hit <-chan struct{}) {
+	if f != nil {
+		f.heal, f.hit = make(chan struct{}), make(chan struct{})
+		hit = f.hit
+	}
 	l.mu.Lock()
 	old := l.fault
 	l.fault = f
@@ -103,11 +107,7 @@ func (l *Line) set(f *fault) (hit <-chan struct{}) {
 	if old != nil {
 		close(old.heal)
 	}
-	if f == nil {
-		return nil
-	}
-	f.heal, f.hit = make(chan struct{}), make(chan struct{})
-	return f.hit
+	return hit
 }
 
 func (l *Line) serve(client net.Conn) {

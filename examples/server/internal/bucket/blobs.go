@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,9 +47,10 @@ type blobs struct {
 
 // A provider is what is different between services.
 type provider struct {
-	title       string // what the owner calls the bucket; no secret
-	credentials string // where they come from
-	rights      string // that are needed
+	title       string            // what the owner calls the bucket; no secret
+	transport   *watchedTransport // nil if it is not ours
+	credentials string            // where they come from
+	rights      string            // that are needed
 	absent      func(error) bool
 	before      func(as func(any) bool) error // a put; nil for nothing to do
 	exists      func(context.Context) error   // whether the bucket does, where absent can't tell; else nil
@@ -142,7 +144,7 @@ func (b *blobs) put(ctx context.Context, name string, content io.ReadSeeker) err
 	}
 	size, err := content.Seek(0, io.SeekEnd)
 	if err != nil {
-		return fmt.Errorf("storing %s: reading the content: %w", name, err)
+		return fmt.Errorf("storing %s: reading the content: %v", name, err)
 	}
 	once := dirstore.WrittenOnce(name)
 	if size >= partSize {
@@ -364,10 +366,17 @@ func (b *blobs) list(ctx context.Context, prefix string) ([]string, error) {
 			return nil, b.fault(ctx, inner, "listing", "", err)
 		}
 		w.touch()
-		names = append(names, o.Key[len(b.prefix):])
+		if !strings.HasSuffix(o.Key, "/") { // else it is a folder that some tool has made
+			names = append(names, o.Key[len(b.prefix):])
+		}
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
-func (b *blobs) close() error { return b.bucket.Close() }
+func (b *blobs) close() error {
+	if b.transport != nil {
+		defer b.transport.CloseIdleConnections()
+	}
+	return b.bucket.Close()
+}

@@ -93,6 +93,8 @@ func (b *blobs) todo(err error) string {
 	var op *net.OpError
 	var sending *smithyhttp.RequestSendError
 	switch {
+	case strings.Contains(err.Error(), "get credentials") || strings.Contains(err.Error(), "DefaultAzureCredential"): // they have no types
+		return "no credentials can be had: set " + b.credentials
 	case code == "NoSuchBucket" || code == string(bloberror.ContainerNotFound) || errors.Is(err, storage.ErrBucketNotExist) || errors.Is(err, errNoBucket):
 		return "there is no such bucket: create it, or mend its name in the store's URL"
 	case refusals[code] || status == http.StatusUnauthorized:
@@ -109,8 +111,6 @@ func (b *blobs) todo(err error) string {
 		return "what answers doesn't speak S3: mend the endpoint in the store's URL"
 	case errors.As(err, &sending), errors.As(err, &op) && op.Op == "dial":
 		return "can't reach the service: start it, or mend the endpoint in the store's URL, or the network"
-	case strings.Contains(err.Error(), "get credentials") || strings.Contains(err.Error(), "DefaultAzureCredential"):
-		return "there are no credentials: set " + b.credentials
 	}
 	return ""
 }
@@ -143,7 +143,7 @@ func detail(err error) string {
 // queries are those of URLs, where signatures are.
 var queries = regexp.MustCompile(`\?[^\s"'<>]+`)
 
-// scrub makes one line of a provider's text, without what may be secret.
+// scrub makes one line, not too long, of a provider's text, without what may be secret.
 func scrub(text string) string {
-	return queries.ReplaceAllString(strings.Join(strings.Fields(text), " "), "")
+	return fmt.Sprintf("%.500s", queries.ReplaceAllString(strings.Join(strings.Fields(text), " "), ""))
 }

@@ -75,7 +75,7 @@ func TestOwnersFaults(t *testing.T) {
 		{"another secret", srv.URL(), srv.AccessKey, secret,
 			[]string{"the service refuses the credentials: mend AWS_ACCESS_KEY_ID", "SignatureDoesNotMatch"}},
 		{"no credentials", srv.URL(), "", "",
-			[]string{"there are no credentials: set AWS_ACCESS_KEY_ID"}},
+			[]string{"no credentials can be had: set AWS_ACCESS_KEY_ID"}},
 		{"no rights", srv.URL(), stranger, strangers,
 			[]string{"access is denied: allow these credentials s3:ListBucket on the bucket " + srv.Bucket, "s3:PutObject"}},
 		{"another region", srv.URL("region", "eu-central-1"), srv.AccessKey, srv.Secret,
@@ -138,6 +138,10 @@ func TestPing(t *testing.T) {
 	s, log := openLogged(t, srv.URL("prefix", "go"))
 	if err := s.Ping(t.Context()); err != nil {
 		t.Error(err)
+	}
+	t.Setenv("AWS_REGION", "")
+	if err := open(t, "s3://"+srv.Bucket+"?endpoint="+srv.Endpoint()).Ping(t.Context()); err != nil {
+		t.Errorf("without a region: %v", err)
 	}
 	if text := log.text(); text != "" {
 		t.Errorf("logged: %s", text)

@@ -34,13 +34,14 @@ func openMemory(_ context.Context, u *url.URL, prefix string, log *slog.Logger) 
 var errNoBucket = errors.New("the bucket isn't there, or may not be listed")
 
 func openGCS(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (place, error) {
-	client := gcp.NewAnonymousHTTPClient(newTransport())
+	transport := newTransport()
+	client := gcp.NewAnonymousHTTPClient(transport)
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" && u.Query().Get("anonymous") != "true" {
 		creds, err := gcp.DefaultCredentials(ctx)
 		if err != nil {
 			return nil, errors.New("there are no credentials: set GOOGLE_APPLICATION_CREDENTIALS, or run where a service account is: " + scrub(err.Error()))
 		}
-		if client, err = gcp.NewHTTPClient(newTransport(), gcp.CredentialsTokenSource(creds)); err != nil {
+		if client, err = gcp.NewHTTPClient(transport, gcp.CredentialsTokenSource(creds)); err != nil {
 			return nil, err
 		}
 	}
@@ -55,6 +56,7 @@ func openGCS(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (
 	var known atomic.Bool
 	return newBlobs(bucket, prefix, log, provider{
 		title:       "gs://" + u.Host,
+		transport:   transport,
 		credentials: "GOOGLE_APPLICATION_CREDENTIALS, or the service account of this machine",
 		rights:      fmt.Sprintf("the role Storage Object User on the bucket %s", u.Host),
 		absent:      func(err error) bool { return errors.Is(err, storage.ErrObjectNotExist) },

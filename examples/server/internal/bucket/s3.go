@@ -48,13 +48,15 @@ func openS3(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (p
 	if options.Region == "" && endpoint == "" {
 		return nil, errors.New("no region is named: add region=REGION to the URL, or set AWS_REGION")
 	}
-	client = s3.New(options, func(o *s3.Options) { tune(o, log) })
+	transport := newTransport()
+	client = s3.New(options, func(o *s3.Options) { tune(o, transport, log) })
 	bucket, err := s3blob.OpenBucket(ctx, client, u.Host, &opener.Options)
 	if err != nil {
 		return nil, err
 	}
 	return newBlobs(bucket, prefix, log, provider{
 		title:       "s3://" + u.Host,
+		transport:   transport,
 		credentials: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role or profile of this machine",
 		rights:      fmt.Sprintf("s3:ListBucket on the bucket %s (without it S3 denies what is only not there), and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on what is in it", u.Host),
 		absent:      absentS3,
@@ -63,11 +65,11 @@ func openS3(ctx context.Context, u *url.URL, prefix string, log *slog.Logger) (p
 }
 
 // tune makes a client one that gives up soon and says nothing by itself.
-func tune(o *s3.Options, log *slog.Logger) {
+func tune(o *s3.Options, transport http.RoundTripper, log *slog.Logger) {
 	if o.Region == "" {
 		o.Region = "us-east-1" // what services without regions sign for
 	}
-	o.HTTPClient = &http.Client{Transport: newTransport(), CheckRedirect: checkRedirect}
+	o.HTTPClient = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 	o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
 		so.MaxAttempts = attempts
 		so.MaxBackoff = 300 * time.Millisecond

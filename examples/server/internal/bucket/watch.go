@@ -92,9 +92,9 @@ func (w *watch) end() {
 
 // A watchedTransport touches the watch of a request's context whenever a byte goes either way, so that a large part on a
 // slow line is no silence.
-type watchedTransport struct{ base http.RoundTripper }
+type watchedTransport struct{ base *http.Transport }
 
-func (t watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w, ok := r.Context().Value(watchKey{}).(*watch)
 	if !ok {
 		return t.base.RoundTrip(r)
@@ -125,13 +125,14 @@ func (t touching) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (t *watchedTransport) CloseIdleConnections() { t.base.CloseIdleConnections() }
+
 // newTransport makes the way to a service.
-func newTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return watchedTransport{http.DefaultTransport}
+func newTransport() *watchedTransport {
+	t := new(http.Transport)
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = usual.Clone()
 	}
-	t = t.Clone()
 	t.MaxIdleConnsPerHost = 64 // all of them are one host's
-	return watchedTransport{t}
+	return &watchedTransport{t}
 }

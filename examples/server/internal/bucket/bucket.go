@@ -6,10 +6,11 @@
 // prefix, so that a bucket that is open to readers is itself a GOPROXY.
 //
 // Contents stream both ways. An upload holds at most 5 MiB, or, of a larger content, some 20 MiB; of larger ones four go
-// on at the same time, and others wait. A failed upload leaves nothing.
+// on at the same time, and others wait. A failed upload leaves nothing that can be seen. Of one whose service went away in
+// the middle, parts may stay there: let a rule of the bucket remove uploads that are not complete after a day.
 //
 // A service that says nothing is given up: after 10 seconds if it is to begin an answer, after 30 within one, and after
-// 60 if it is to take a part of an upload or to commit it.
+// 60 if it is to take a part of an upload or to commit it. Then it is left alone for 5 seconds, in which all fails at once.
 package bucket
 
 import (
@@ -125,7 +126,7 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 	return s.place.remove(ctx, name)
 }
 
-// List gives the names that begin with a prefix, in order; "" stands for all.
+// List gives the names that begin with a prefix, in order; "" stands for all. They are held in memory.
 func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	name := strings.TrimSuffix(prefix, "/")
 	if prefix == "" {

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob/s3blob"
@@ -115,10 +114,11 @@ func boundUpload(as func(any) bool, client *s3.Client, opts *s3blob.Options) err
 	return nil
 }
 
-// A completer takes a condition that isn't met when an upload is complete for what it is: another was first. The transfer
-// manager would log it as a failure.
+// A completer ends uploads in parts.
 type completer struct{ *s3.Client }
 
+// CompleteMultipartUpload takes a condition that isn't met for what it is: another was first. The transfer manager would log
+// it as a failure.
 func (c completer) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, opts ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	out, err := c.Client.CompleteMultipartUpload(ctx, in, opts...)
 	if code, _ := codeOf(err); in.IfNoneMatch == nil || code != "PreconditionFailed" {
@@ -126,12 +126,29 @@ func (c completer) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteM
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit.Load().abort)
 	defer cancel()
-	_, err = c.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId}, opts...)
-	var gone *types.NoSuchUpload
-	if err != nil && !errors.As(err, &gone) {
+	_, err = c.Client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId}, opts...)
+	if code, _ := codeOf(err); err != nil && code != "NoSuchUpload" {
 		return nil, fmt.Errorf("aborting an upload that came late: %w", err)
 	}
 	return &s3.CompleteMultipartUploadOutput{}, nil
+}
+
+// AbortMultipartUpload aborts an upload until it is gone: a part that was under way may come after it was aborted first.
+func (c completer) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+	for try := 1; ; try++ {
+		out, err := c.Client.AbortMultipartUpload(ctx, in, opts...)
+		if code, _ := codeOf(err); try > 1 && code == "NoSuchUpload" {
+			return &s3.AbortMultipartUploadOutput{}, nil
+		}
+		if err != nil || try == attempts {
+			return out, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return out, nil
+		}
+	}
 }
 
 // absentS3 believes S3 alone: a server of something else has other codes for what it doesn't know, or none.

@@ -16,8 +16,12 @@ import (
 	"time"
 )
 
-// mostBundles is how many bundles a mirror may be restored from, before one takes the place of all.
-const mostBundles = 30
+// Before a bundle of all takes the place of the others, there may be so many, and so many bytes besides the first, or as many as
+// that has.
+const (
+	mostBundles = 30
+	fewBytes    = 64 << 10
+)
 
 // save brings the shelf to what a mirror has: by a bundle of what is new there, or by one of all. It does nothing if the shelf
 // has it already, by whichever replica.
@@ -72,7 +76,7 @@ func (man *manifest) isLong() bool {
 	for _, b := range man.Bundles[1:] {
 		more += b.Size
 	}
-	return more > man.Bundles[0].Size
+	return more > max(man.Bundles[0].Size, fewBytes)
 }
 
 // saveAll puts a bundle of all that a mirror has, and retires the others.

@@ -13,7 +13,7 @@ import (
 )
 
 // Transport passes requests on to next, and has the mirrors answer those that their hosts fail to: where there is no
-// connection, no answer in time, or one of 5xx. It is for the client of vanity.WithClient, so that what nobody has asked for
+// connection, no answer in time, or one of 5xx, and for a while after an answer that was cut. It is for the client of vanity.WithClient, so that what nobody has asked for
 // yet can still be had when a host is dead. An answer of any other status is the host's word, and stays.
 //
 // A host that has failed is not asked for the next five seconds, and then by one request at a time, until it answers. What a
@@ -58,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			req = again
 		}
 	}
-	resp, err := t.ask(req)
+	resp, err := t.ask(repo, req)
 	if req.Context().Err() != nil || !t.noteOutcome(repo, req, resp, err) {
 		t.learn(repo, req, resp, advertise)
 		return resp, err
@@ -156,7 +156,7 @@ func (s silence) Error() string { return fmt.Sprintf("no answer within %v", time
 func (s silence) Timeout() bool { return true }
 
 // ask asks the host, which has to begin its answer in time.
-func (t *transport) ask(req *http.Request) (*http.Response, error) {
+func (t *transport) ask(repo *repository, req *http.Request) (*http.Response, error) {
 	silent := silence(t.mirrors.options.Patience)
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(time.Duration(silent), func() { cancel(silent) })
@@ -172,14 +172,32 @@ func (t *transport) ask(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = req
-	resp.Body = &askedBody{resp.Body, cancel}
+	resp.Body = &askedBody{resp.Body, cancel, func(err error) {
+		if req.Context().Err() == nil {
+			_, path := outageKeys(repo, req)
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.begin(path, err)
+		}
+	}}
 	return resp, nil
 }
 
-// An askedBody ends its request's context when it is closed.
+// An askedBody ends its request's context when it is closed. What is cut in the middle is lost, but says that the host has
+// failed, so that who asks again is answered by the mirror.
 type askedBody struct {
 	io.ReadCloser
 	cancel context.CancelCauseFunc
+	failed func(error)
+}
+
+// Read implements [io.Reader].
+func (b *askedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed(err)
+	}
+	return n, err
 }
 
 func (b *askedBody) Close() error {

@@ -7,4 +7,9 @@ import (
 	"example.com/vanity/internal/gittest"
 )
 
-func TestMain(m *testing.M) { os.Exit(gittest.Main(m)) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(serverVariable); spec != "" {
+		runServer(spec)
+	}
+	os.Exit(gittest.Main(m))
+}

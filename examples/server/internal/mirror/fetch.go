@@ -2,20 +2,26 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
 
+// errEmptied is for the owner to decide: a host that has lost a repository looks the same.
+var errEmptied = errors.New("the host lists no branches and tags any more: the mirror keeps what it has; if that is right, remove the mirror, from the shelf too")
+
 // fetch brings branches, tags and HEAD to what the host has now. upstream is what it had a moment ago.
 func (m *Mirrors) fetch(ctx context.Context, r *repository, dir string, upstream state) error {
-	if len(upstream.refs) == 0 {
+	old, err := m.local(ctx, dir)
+	switch {
+	case err != nil:
+		return err
+	case len(upstream.refs) == 0 && len(old.refs) > 0:
+		return errEmptied
+	case len(upstream.refs) == 0:
 		return m.setHead(ctx, dir, upstream.head)
 	}
 	// A new default branch comes first, so that HEAD is a branch all the time.
-	old, err := m.local(ctx, dir)
-	if err != nil {
-		return err
-	}
 	if _, known := old.refs[upstream.head]; !known && upstream.head != "" && upstream.head != old.head && len(old.refs) > 0 {
 		err := m.fetchRefs(ctx, r, dir, "+"+upstream.head+":"+upstream.head)
 		if err != nil && !isConflict(err) {

@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,40 @@ func TestRenamed(t *testing.T) {
 	repo.Run("commit four")
 	m.refresh(strings.TrimSuffix(url, "/") + ".git")
 	equal(t, repo, m.gitDir(url))
+	clone(t, m.serve(url))
+}
+
+// TestDotGit has a host that knows its repositories by names with ".git" alone.
+func TestDotGit(t *testing.T) {
+	server, repo, url := host(t)
+	server.Wrap(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasPrefix(r.URL.Path, "/acme/mono.git/") {
+				http.NotFound(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	m := run(t, mirror.Options{Repositories: []string{url}})
+	m.refresh(url)
+	equal(t, repo, m.gitDir(url))
+}
+
+// TestOdd has objects that git doesn't make: what old programs made is mirrored, what attacks whoever checks it out is not.
+func TestOdd(t *testing.T) {
+	_, repo, url := host(t)
+	m := run(t, mirror.Options{Repositories: []string{url}})
+	repo.Run("blob text x\ntree padded 0100644 old.txt made/text\ncommit-tree padded made/padded HEAD\ntag v1.2.0 made/padded")
+	m.refresh(url)
+	had := state(t, m.gitDir(url))
+	repo.Run("tree evil 100644 .git/config made/text\ncommit-tree evil made/evil HEAD\ntag v1.3.0 made/evil")
+	if err := m.Refresh(t.Context(), url); err == nil || !strings.Contains(err.Error(), "hasDotgit") {
+		t.Errorf("Refresh: %v", err)
+	}
+	if got := state(t, m.gitDir(url)); got != had {
+		t.Errorf("the mirror has\n%s\nwant\n%s", got, had)
+	}
 	clone(t, m.serve(url))
 }
 

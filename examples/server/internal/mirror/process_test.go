@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/vanity/examples/server/internal/mirror"
 	"example.com/vanity/internal/gittest"
@@ -425,4 +426,37 @@ func TestShared(t *testing.T) {
 		t.Errorf("%d requests: each one has had its own refresh", n)
 	}
 	equal(t, repo, m.gitDir(url))
+}
+
+// TestFetchTime has a host that stops in the middle, and a refresh that has not all the time in the world.
+func TestFetchTime(t *testing.T) {
+	server, repo, url := host(t)
+	random(repo, "large", 1<<20)
+	stalled(server)
+	m := run(t, mirror.Options{Repositories: []string{url}, FetchTime: time.Second})
+	if err := m.Refresh(t.Context(), url); err == nil || !strings.Contains(err.Error(), "it took more than 1s") {
+		t.Errorf("Refresh: %v", err)
+	}
+	if lines, _ := commandLines(""); strings.Contains(strings.Join(lines, "\n"), m.dir) {
+		t.Errorf("there are processes yet: %q", lines)
+	}
+}
+
+// TestTwoServers has a second server for one directory.
+func TestTwoServers(t *testing.T) {
+	defer mirror.SetLockTime(time.Millisecond)()
+	_, _, url := host(t)
+	m := run(t, mirror.Options{Repositories: []string{url}})
+	m.refresh(url)
+	second, err := mirror.New(mirror.Options{Dir: m.dir, Repositories: []string{url}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "another process keeps the mirrors in "+m.dir) {
+		t.Errorf("Run: %v", err)
+	}
+	if err := second.Refresh(t.Context(), url); !errors.Is(err, mirror.ErrStopped) {
+		t.Errorf("Refresh: %v", err)
+	}
+	m.refresh(url)
 }

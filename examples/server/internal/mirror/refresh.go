@@ -22,6 +22,7 @@ func (m *Mirrors) refresh(ctx context.Context, r *repository) (changed bool, err
 		}
 		return m.update(ctx, r, upstream)
 	}
+	r.listed = "" // somebody has removed what that was said of
 	made := filepath.Join(m.temp(), rand.Text())
 	defer os.RemoveAll(made)
 	restored := m.prepare(ctx, r, made)
@@ -33,7 +34,7 @@ func (m *Mirrors) refresh(ctx context.Context, r *repository) (changed bool, err
 		err = m.fill(ctx, r, made, upstream)
 	}
 	if err != nil && restored == restoredSome && ctx.Err() == nil { // there is nothing better
-		err = errors.Join(err, m.publish(made, r))
+		err = errors.Join(err, markSpoilt(made), m.publish(made, r))
 	}
 	return true, err
 }
@@ -47,7 +48,7 @@ func (m *Mirrors) lookAfter(ctx context.Context, r *repository) error {
 	if err := m.git(ctx, task{dir: r.dir, writes: true}, "config", "remote.origin.url", r.url); err != nil {
 		return err
 	}
-	r.checked = true
+	r.checked, r.spoilt = true, isMarkedSpoilt(r.dir)
 	r.noteSize(size(r.dir))
 	return nil
 }
@@ -128,9 +129,6 @@ func (m *Mirrors) update(ctx context.Context, r *repository, upstream state) (ch
 	own, err := m.local(ctx, r.dir)
 	if err != nil {
 		return false, err
-	}
-	if len(upstream.refs) == 0 && len(own.refs) > 0 {
-		return false, errors.New("the host lists no branches and tags any more: the mirror keeps what it has; if that is right, remove " + r.dir)
 	}
 	if own.digest() != upstream.digest() {
 		sweep(r.dir) // of a git that was killed

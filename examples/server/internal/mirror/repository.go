@@ -19,10 +19,10 @@ type repository struct {
 	wake         chan struct{} // holds one when there is a queued attempt
 
 	// Of the refresh under way alone.
-	listed  string // what was listed when the mirror last became equal to it, as a digest
-	checked bool   // the mirror on the disk was looked after
-	spoilt  bool   // what the shelf has must be replaced
-	tidied  bool   // what nothing names was looked for on the shelf
+	listed  string    // what was listed when the mirror last became equal to it, as a digest
+	checked bool      // the mirror on the disk was looked after
+	spoilt  bool      // what the shelf has must be replaced
+	tidied  time.Time // when the shelf was last looked through
 
 	mu        sync.Mutex
 	queued    *attempt // one that did not begin yet

@@ -33,9 +33,8 @@ const restoring = "refs/restoring/"
 // is nothing; it is nil if the shelf has nothing. Broken bundles are logged, and the shelf is then to be replaced.
 func (m *Mirrors) restore(ctx context.Context, r *repository, dir string) (outcome, error) {
 	man, err := m.manifest(ctx, r)
-	if spoilt := (*spoiltError)(nil); errors.As(err, &spoilt) {
-		r.spoilt = true
-	}
+	var spoilt *spoiltError
+	r.spoilt = errors.As(err, &spoilt)
 	if err != nil || man == nil {
 		return restoredNothing, err
 	}
@@ -196,4 +195,14 @@ func (m *Mirrors) connected(ctx context.Context, dir string, hashes []string, ha
 		there[hash] = true
 	}
 	return there, nil
+}
+
+// spoiltMark is a file in a mirror that could be restored in part: it must not be forgotten that the shelf is to be mended.
+const spoiltMark = "restored-in-part"
+
+func markSpoilt(dir string) error { return os.WriteFile(filepath.Join(dir, spoiltMark), nil, 0o666) }
+
+func isMarkedSpoilt(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, spoiltMark))
+	return err == nil
 }

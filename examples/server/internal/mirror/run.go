@@ -16,10 +16,12 @@ import (
 
 // How long is waited.
 const (
-	lockTime    = 20 * time.Second // for another process to end, or for the git of one that was killed
 	lockPause   = 100 * time.Millisecond
 	absentPause = time.Minute // before it is tried again to get a mirror that isn't there
 )
+
+// lockTime is how long is waited for another process to end, or for the git of one that was killed.
+var lockTime = 20 * time.Second
 
 // Run makes, restores and refreshes the mirrors until ctx ends, and then waits for the git processes that do; the error is nil
 // then. It fails at once if the directory can't be used, and after a while if another process runs there. It may be called

@@ -23,6 +23,9 @@ const (
 	fewBytes    = 64 << 10
 )
 
+// tidyPause is the time from one look through the shelf to the next.
+const tidyPause = 6 * time.Hour
+
 // save brings the shelf to what a mirror has: by a bundle of what is new there, or by one of all. It does nothing if the shelf
 // has it already, by whichever replica.
 func (m *Mirrors) save(ctx context.Context, r *repository) error {
@@ -41,8 +44,12 @@ func (m *Mirrors) save(ctx context.Context, r *repository) error {
 	if old == nil && len(own.refs) == 0 {
 		return nil
 	}
+	stray, err := m.lookThrough(ctx, r, old)
+	if err != nil {
+		return err
+	}
 	if old != nil && !r.spoilt && old.state().digest() == own.digest() {
-		return m.tidy(ctx, r, old)
+		return m.tidy(ctx, r, old, stray)
 	}
 	man := &manifest{Version: manifestVersion, Repository: r.url, Format: own.format(), Head: own.head, Refs: own.refs}
 	if old != nil {
@@ -59,12 +66,42 @@ func (m *Mirrors) save(ctx context.Context, r *repository) error {
 	if err != nil {
 		return err
 	}
-	r.tidied = r.tidied && old != nil
-	if err := m.write(ctx, r, man); err != nil {
+	if err := m.write(ctx, r, man, stray); err != nil {
 		return err
 	}
 	r.spoilt = false
+	os.Remove(filepath.Join(r.dir, spoiltMark))
 	return nil
+}
+
+// lookThrough looks from time to time whether the shelf has what its manifest names, which a rule of the bucket or a person may
+// have removed, and gives the bundles that it doesn't name: of those who were killed before they wrote one, or overtaken.
+func (m *Mirrors) lookThrough(ctx context.Context, r *repository, man *manifest) (stray []string, err error) {
+	if time.Since(r.tidied) < tidyPause {
+		return nil, nil
+	}
+	names, err := m.options.Shelf.List(ctx, r.shelfDir())
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool)
+	for _, name := range names {
+		if name, ok := strings.CutPrefix(name, r.shelfDir()); ok && bundleName.MatchString(name) {
+			there[name] = true
+			stray = append(stray, name)
+		}
+	}
+	if man == nil {
+		man = new(manifest)
+	}
+	for _, b := range man.Bundles {
+		if !there[b.Name] {
+			m.log().Error("mirror: a bundle is gone from the shelf: the mirror is saved again", "repository", r.url, "bundle", r.shelfDir()+b.Name)
+			r.spoilt = true
+		}
+	}
+	r.tidied = time.Now()
+	return stray, nil // retire knows which of them are named
 }
 
 // isLong reports whether a mirror should be saved anew as a whole.
@@ -186,26 +223,15 @@ func (m *Mirrors) putBundle(ctx context.Context, r *repository, kind string, wan
 	return &bundle{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
-// write puts a manifest, and removes what nothing has named for a day.
-func (m *Mirrors) write(ctx context.Context, r *repository, man *manifest) error {
-	if !r.tidied {
-		names, err := m.options.Shelf.List(ctx, r.shelfDir())
-		if err != nil {
-			return err
-		}
-		for _, name := range names { // of those who were killed between a bundle and its manifest, or overtaken
-			if name, ok := strings.CutPrefix(name, r.shelfDir()); ok && bundleName.MatchString(name) {
-				man.retire(time.Now(), name)
-			}
-		}
-	}
+// write puts a manifest, and removes what nothing has named for a day. Stray bundles begin their day.
+func (m *Mirrors) write(ctx context.Context, r *repository, man *manifest, stray []string) error {
+	man.retire(time.Now(), stray...)
 	expired := man.expire(time.Now())
 	man.Saved = time.Now().UTC().Truncate(time.Second)
 	if err := m.put(ctx, r, man); err != nil {
 		return err
 	}
-	r.tidied = true
-	for _, name := range expired { // one that stays for an error is found again
+	for _, name := range expired { // one that stays for an error is a stray one
 		if err := m.options.Shelf.Remove(ctx, r.shelfDir()+name); err != nil {
 			return fmt.Errorf("removing %s: %w", name, err)
 		}
@@ -214,10 +240,12 @@ func (m *Mirrors) write(ctx context.Context, r *repository, man *manifest) error
 }
 
 // tidy removes what is due from a shelf that is up to date.
-func (m *Mirrors) tidy(ctx context.Context, r *repository, man *manifest) error {
+func (m *Mirrors) tidy(ctx context.Context, r *repository, man *manifest, stray []string) error {
+	known := len(man.Retired)
+	man.retire(time.Now(), stray...)
 	due := slices.ContainsFunc(man.Retired, func(b retired) bool { return time.Since(b.Since) > keepRetired })
-	if r.tidied && !due {
+	if len(man.Retired) == known && !due {
 		return nil
 	}
-	return m.write(ctx, r, man)
+	return m.write(ctx, r, man, nil)
 }

@@ -295,7 +295,7 @@ func TestBroken(t *testing.T) {
 
 			// And with the host: all of it, and the shelf is mended.
 			server.SetDown(false)
-			alive := run(t, mirror.Options{Repositories: []string{url}, Shelf: s})
+			alive := run(t, mirror.Options{Dir: dead.dir, Repositories: []string{url}, Shelf: s})
 			alive.refresh(url)
 			equal(t, repo, alive.gitDir(url))
 			alive.stop()
@@ -303,6 +303,51 @@ func TestBroken(t *testing.T) {
 			restored(t, server, repo, url, s)
 		})
 	}
+}
+
+// TestGone has a bundle vanish from the shelf of a mirror that is whole.
+func TestGone(t *testing.T) {
+	server, repo, url := host(t)
+	s := newShelf(t)
+	m := run(t, mirror.Options{Repositories: []string{url}, Shelf: s})
+	m.refresh(url)
+	repo.Run("commit four")
+	m.refresh(url)
+	m.stop()
+	gone := s.names(t, ".bundle")[0]
+	if err := s.Remove(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	again := run(t, mirror.Options{Dir: m.dir, Repositories: []string{url}, Shelf: s})
+	again.refresh(url)
+	again.stop()
+	if !strings.Contains(again.log.String(), gone) {
+		t.Errorf("the log doesn't name %s:\n%s", gone, again.log)
+	}
+	s.whole(t)
+	restored(t, server, repo, url, s)
+}
+
+// TestRemoved has the mirror of a running server removed, and restored from a shelf that is older than its host.
+func TestRemoved(t *testing.T) {
+	_, repo, url := host(t)
+	s := newShelf(t)
+	m := run(t, mirror.Options{Repositories: []string{url}, Shelf: s})
+	m.refresh(url)
+	s.spoil(func(op, name string) error {
+		if op == "Put" {
+			return errors.New("the bucket is full")
+		}
+		return nil
+	})
+	repo.Run("commit four")
+	m.refresh(url)
+	s.spoil(nil)
+	if err := os.RemoveAll(m.gitDir(url)); err != nil {
+		t.Fatal(err)
+	}
+	m.refresh(url)
+	equal(t, repo, m.gitDir(url))
 }
 
 func (s *shelf) manifestOrNil() *manifest {

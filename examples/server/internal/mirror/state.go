@@ -58,7 +58,7 @@ func (m *Mirrors) list(ctx context.Context, r *repository) (state, error) {
 	s := state{refs: make(map[string]string, len(refs))}
 	var head git.Ref
 	for _, ref := range refs {
-		if strings.HasPrefix(ref.Name, heads) || strings.HasPrefix(ref.Name, tags) {
+		if isRefName(ref.Name) {
 			s.refs[ref.Name] = ref.Hash.String()
 		} else if ref.Name == "HEAD" {
 			head = ref
@@ -70,7 +70,7 @@ func (m *Mirrors) list(ctx context.Context, r *repository) (state, error) {
 
 // headBranch is the branch that HEAD is. A host that doesn't say has it on a branch of the same commit, as git assumes.
 func (s state) headBranch(head git.Ref) string {
-	if strings.HasPrefix(head.Target, heads) {
+	if strings.HasPrefix(head.Target, heads) && isRefName(head.Target) {
 		return head.Target
 	}
 	if head.Hash.IsZero() {

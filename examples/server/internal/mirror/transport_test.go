@@ -95,6 +95,24 @@ func TestTransport(t *testing.T) {
 	}
 }
 
+// TestDirect has the real go command build from a mirror without any proxy, the host being dead.
+func TestDirect(t *testing.T) {
+	server, _, cfg, m := toolHost(t, mirror.Options{})
+	queries := []string{cfg.Module + "@v1.0.0", cfg.Module + "@v1.1.0", cfg.Module + "@main", "github.com/acme/mono@main"}
+	direct := gocmd.New(t)
+	direct.Direct(server.URL)
+	want := direct.DownloadAll(queries...)
+	base := strings.TrimSuffix(m.serve(cfg.URL), "/acme/mono")
+	server.SetDown(true)
+	g := gocmd.New(t)
+	g.Direct(base)
+	for i, d := range g.DownloadAll(queries...) {
+		if d.Error != "" || d.Sum != want[i].Sum || d.Version != want[i].Version || d.Sum == "" {
+			t.Errorf("%s: %s %s %s, want %s %s", queries[i], d.Error, d.Version, d.Sum, want[i].Version, want[i].Sum)
+		}
+	}
+}
+
 // TestTransportFaults has all sorts of failures, and what is none.
 func TestTransportFaults(t *testing.T) {
 	server, _, cfg, m := toolHost(t, mirror.Options{Patience: 200 * time.Millisecond})

@@ -72,7 +72,7 @@ type Options struct {
 	Log *slog.Logger
 
 	Parallel   int           // refreshes at the same time; default 4
-	FetchTime  time.Duration // the most that one refresh may take, saving included; default an hour, which is the maximum
+	FetchTime  time.Duration // the most that one refresh may take, saving included; default an hour, 6 hours at most
 	Uploads    int           // git processes that serve clients at the same time; default 16
 	Queue      time.Duration // how long a request waits for its turn among them before it is answered with 503; default 10 s
 	UploadTime time.Duration // the most that one request may take; default 30 min
@@ -144,7 +144,7 @@ func (o *Options) fill() {
 	}
 	positive(&o.Parallel, 4)
 	positive(&o.Uploads, 16)
-	duration(&o.FetchTime, mostFetchTime)
+	duration(&o.FetchTime, time.Hour)
 	duration(&o.Queue, 10*time.Second)
 	duration(&o.UploadTime, 30*time.Minute)
 	duration(&o.Patience, 10*time.Second)
@@ -153,7 +153,7 @@ func (o *Options) fill() {
 
 // mostFetchTime must be much less than keepRetired: who has read a manifest and then writes one must not name what another
 // has removed since.
-const mostFetchTime = time.Hour
+const mostFetchTime = 6 * time.Hour
 
 func (m *Mirrors) fillTable(urls []string) error {
 	folded := make(map[string]string)

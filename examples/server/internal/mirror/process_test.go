@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,6 +61,7 @@ func TestPrivate(t *testing.T) {
 	server := gittest.ServeTLS(t, gittest.AllFilters, map[string]*gittest.Repo{"acme/mono": repo})
 	server.SetPrivate("acme/mono", "ann", secret)
 	t.Setenv("SSL_CERT_FILE", server.CertFile())
+	encoded := base64.StdEncoding.EncodeToString([]byte("ann:" + secret))
 	var mu sync.Mutex
 	var seen, passed bool
 	server.Wrap(func(next http.Handler) http.Handler {
@@ -69,7 +71,7 @@ func TestPrivate(t *testing.T) {
 				mu.Lock()
 				seen, passed = true, passed || inEnv
 				for _, line := range lines {
-					if strings.Contains(line, secret) || strings.Contains(line, "YW5u") { // ann: in base64
+					if strings.Contains(line, secret) || strings.Contains(line, encoded) {
 						t.Errorf("a process shows the password: %s", line)
 					}
 				}
@@ -233,6 +235,9 @@ func TestStoppedFetching(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- m.Refresh(context.Background(), url) }()
 		<-inPack
+		if i > 0 {
+			until(t, "git writes a pack", func() bool { return len(leftovers(t, m.gitDir(url))) > 0 })
+		}
 		m.stop()
 		if err := <-done; err == nil {
 			t.Error("no error")

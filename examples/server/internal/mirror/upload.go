@@ -83,11 +83,17 @@ func (m *Mirrors) upload(ctx context.Context, r *repository, q request) (*upload
 
 // turn waits until no more than the allowed number of others are served.
 func (m *Mirrors) turn(ctx context.Context) (free func(), err error) {
+	free = sync.OnceFunc(func() { <-m.serving })
+	select {
+	case m.serving <- struct{}{}:
+		return free, nil
+	default:
+	}
 	timer := time.NewTimer(m.options.Queue)
 	defer timer.Stop()
 	select {
 	case m.serving <- struct{}{}:
-		return sync.OnceFunc(func() { <-m.serving }), nil
+		return free, nil
 	case <-timer.C:
 		return nil, errBusy
 	case <-ctx.Done():

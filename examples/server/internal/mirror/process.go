@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // findGit finds a git that can do what is asked of it here.
@@ -214,12 +215,17 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// text is what was written as one line.
+// text is what was written as one line. Much of it may be the host's words.
 func (t *tail) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.FieldsFunc(string(t.b), func(c rune) bool { return c == '\n' || c == '\r' })
-	return strings.ToValidUTF8(strings.Join(lines, "; "), "?")
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, strings.ToValidUTF8(strings.Join(lines, "; "), "?"))
 }
 
 // Names of the variables by which a credential helper, which is a line of shell, gets what it gives.

@@ -43,7 +43,7 @@ type transport struct {
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	repo, advertise := t.find(req)
-	if repo == nil || req.Context().Value(ownKey{}) != nil {
+	if repo == nil || !repo.exists() || req.Context().Value(ownKey{}) != nil {
 		return t.next.RoundTrip(req)
 	}
 	if t.rests(repo, req) {
@@ -173,7 +173,7 @@ func (t *transport) ask(repo *repository, req *http.Request) (*http.Response, er
 	}
 	resp.Request = req
 	resp.Body = &askedBody{resp.Body, cancel, func(err error) {
-		if req.Context().Err() == nil {
+		if !hasLeft(req) {
 			_, path := outageKeys(repo, req)
 			t.mu.Lock()
 			defer t.mu.Unlock()
@@ -206,6 +206,13 @@ func (b *askedBody) Close() error {
 	return err
 }
 
+// hasLeft reports whether who asked has given up for reasons of his own. Another cause is one that the host has given him, such as
+// its silence in the middle of an answer.
+func hasLeft(req *http.Request) bool {
+	cause := context.Cause(req.Context())
+	return errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded)
+}
+
 // outageKeys are what can fail: the host, and the repository there.
 func outageKeys(repo *repository, req *http.Request) (host, path string) {
 	host = req.URL.Scheme + "://" + strings.ToLower(req.URL.Host)
@@ -214,9 +221,6 @@ func outageKeys(repo *repository, req *http.Request) (host, path string) {
 
 // rests reports whether a host is to be left alone now. Who is told that it isn't, after an outage, asks for all others.
 func (t *transport) rests(repo *repository, req *http.Request) bool {
-	if !repo.exists() {
-		return false
-	}
 	host, path := outageKeys(repo, req)
 	now := time.Now()
 	t.mu.Lock()

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -186,6 +187,41 @@ func TestTransportCut(t *testing.T) {
 	g.Download(cfg.Module + "@v1.1.0")
 	if !strings.Contains(m.log.String(), "the mirror stands in for it") {
 		t.Errorf("nothing was cut:\n%s", m.log)
+	}
+}
+
+// TestTransportStalls has a host that falls silent in the middle of an answer, and one who leaves by himself.
+func TestTransportStalls(t *testing.T) {
+	server, _, cfg, m := toolHost(t, mirror.Options{})
+	server.Wrap(gittest.StallAfter(10))
+	host := &counter{next: server.Client().Transport}
+	client := &http.Client{Transport: m.Transport(host)}
+	for i, cause := range []error{context.Canceled, errors.New("no byte came in time")} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		req, err := http.NewRequestWithContext(ctx, "GET", cfg.URL+"/info/refs?service=git-upload-pack", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel(cause)
+		if _, err := io.ReadAll(resp.Body); err == nil {
+			t.Error("no error")
+		}
+		resp.Body.Close()
+		if n := host.n.Load(); n != int64(i+1) {
+			t.Errorf("%d requests have come to the host, want %d", n, i+1)
+		}
+	}
+	resp, err := client.Get(cfg.URL + "/info/refs?service=git-upload-pack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadAll(resp.Body); err != nil || host.n.Load() > 2 {
+		t.Errorf("%v, after %d requests to the host", err, host.n.Load())
 	}
 }
 

@@ -18,6 +18,7 @@ require (
 	github.com/googleapis/gax-go/v2 v2.27.0
 	go.yaml.in/yaml/v4 v4.0.0
 	gocloud.dev v0.49.0
+	golang.org/x/mod v0.42.0
 	google.golang.org/api v0.308.0
 )
 
@@ -85,7 +86,6 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
-	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

@@ -85,6 +85,8 @@ func (d *doctor) noTags(p *page, a *answer) {
 	case len(p.odd) > 0:
 		mend = `write content="PREFIX VCS URL", with a directory of the repository as the fourth field or none`
 		d.fail("page", mend, "%s: the content of its go-import tag has neither three fields nor four: %q", a.at(), p.odd[0])
+	case p.err != nil && (p.unseen > 0 || a.status == http.StatusOK):
+		d.fail("page", "write the page as UTF-8, and the go-import tag before anything else in the head", "%s can't be read before any tag: %v", a.at(), p.err)
 	case p.unseen > 0:
 		d.fail("page", `write <meta name="go-import" …> into the head, not into the body, a comment or a script`, "%s: its go-import tag is not where the go command reads it, or has another name", a.at())
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
@@ -93,8 +95,6 @@ func (d *doctor) noTags(p *page, a *answer) {
 		d.fail("page", "see the server's log", "%s: %s%s", a.at(), a, a.why())
 	case a.status != http.StatusOK:
 		d.fail("page", mend, "%s: %s, and no go-import tag%s", a.at(), a, a.why())
-	case p.err != nil:
-		d.fail("page", "write the page as UTF-8, and the go-import tag before anything else in the head", "%s can't be read before any tag: %v", a.at(), p.err)
 	default:
 		d.fail("page", mend, "%s: %s, but no go-import tag", a.at(), a)
 	}

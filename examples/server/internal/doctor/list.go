@@ -102,6 +102,10 @@ func notRetracted(string) bool { return false }
 // checkList says what there is to say of a list, and reports whether the go command can go on from there.
 func (d *doctor) checkList(m *mod, a *answer) bool {
 	l := readList(m.path, a.body)
+	if a.cut {
+		d.fail("list", "answer with the versions alone", "%s: has more than %d bytes", a.at(), maxAnswer)
+		return false
+	}
 	if len(l.kept) == 0 && a.isHTML() {
 		d.fail("list", "answer with text/plain, one version a line; where there is no module, with 404: a page with 200 reads as a module without versions", "%s: %s, but a page", a.at(), a)
 		return false

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -12,8 +13,13 @@ import (
 // An importTag is a go-import tag: what it says of an import prefix.
 type importTag struct{ prefix, vcs, repo, dir string }
 
+// String is the content of the tag, but for a password.
 func (t importTag) String() string {
-	return strings.TrimSuffix(t.prefix+" "+t.vcs+" "+t.repo+" "+t.dir, " ")
+	repo := t.repo
+	if u, err := url.Parse(repo); err == nil && u.User != nil {
+		repo = u.Redacted()
+	}
+	return strings.TrimSuffix(t.prefix+" "+t.vcs+" "+repo+" "+t.dir, " ")
 }
 
 // A page is what the go command, and pkg.go.dev, read of a page.

@@ -30,6 +30,7 @@ write two
 commit two
 tag tool-1.2.0
 tag nested-0.1.0
+tag gosub-1.0.0
 -- one/libs/tool/go.mod --
 module go.acme.test/tool
 
@@ -48,6 +49,10 @@ retract v1.1.0 // a mistake
 module go.acme.test/tool/nested
 -- two/libs/tool/nested/nested.go --
 package nested
+-- two/libs/gosub/go.mod --
+module go.acme.test/gosub
+-- two/libs/gosub/gosub.go --
+package gosub
 `
 
 // ownScript has a module as the go command finds it by itself.
@@ -86,8 +91,7 @@ type world struct {
 	mono    *gittest.Repo
 }
 
-// newWorld makes a world, whose answers spoil may spoil, if it isn't nil.
-func newWorld(t *testing.T, spoil func(http.Handler) http.Handler, opts ...vanity.Option) *world {
+func newWorld(t *testing.T, opts ...vanity.Option) *world {
 	t.Helper()
 	w := &world{mono: gittest.New(t, monoScript)}
 	w.git = gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{
@@ -98,19 +102,16 @@ func newWorld(t *testing.T, spoil func(http.Handler) http.Handler, opts ...vanit
 		"tool":        {Repo: "https://git.acme.test/acme/mono", VCS: "git", Display: "gitea", Directory: "libs/tool", Tags: "tool-*"},
 		"tool/nested": {Repo: "https://git.acme.test/acme/mono", VCS: "git", Display: "gitea", Directory: "libs/tool/nested", Tags: "nested-*"},
 		"own":         {Repo: "https://git.acme.test/acme/own", VCS: "git"},
-		"dir":         {VCS: "git", Repo: "https://git.acme.test/acme/dir"},
 		"gone":        {VCS: "git", Repo: "https://git.acme.test/acme/gone"},
 		"empty":       {VCS: "git", Repo: "https://git.acme.test/acme/empty"},
 		"untagged":    {VCS: "git", Repo: "https://git.acme.test/acme/mono"},
 		"old":         {VCS: "hg", Repo: "https://hg.acme.test/old"},
 		"ssh":         {VCS: "git", Repo: "ssh://git@git.acme.test/acme/own"},
-		"gosub":       {Repo: "https://git.acme.test/acme/mono", VCS: "git", Proxy: "https://go.acme.test/-/gosub/git.acme.test/acme/mono:d=libs%2Ftool&m=go.acme.test%2Ftool&p=tool-;"},
+		"gosub":       {Repo: "https://git.acme.test/acme/mono", VCS: "git", Proxy: "https://go.acme.test/-/gosub/git.acme.test/acme/mono:d=libs%2Fgosub&p=gosub-;"},
 	}}
-	site.Paths["dir"] = vanity.Import{VCS: "git", Repo: "https://git.acme.test/acme/dir", Directory: "libs/dir", Proxy: ""}
-	direct := site
-	direct.Proxy = "" // a tag with a directory
-	direct.Paths = map[string]vanity.Import{"dir": site.Paths["dir"]}
-	delete(site.Paths, "dir")
+	direct := vanity.Site{Host: "go.acme.test", Paths: map[string]vanity.Import{ // by a tag with a directory
+		"dir": {Repo: "https://git.acme.test/acme/dir", VCS: "git", Directory: "libs/dir"},
+	}}
 	mux := http.NewServeMux()
 	mux.Handle("go.acme.test/go/", vanity.GoproxyFunc("/go", site.Resolve, opts...))
 	mux.Handle("go.acme.test/-/gosub/", vanity.Gosub("/-/gosub", append(opts, vanity.WithHosts("git.acme.test"))...))
@@ -118,13 +119,19 @@ func newWorld(t *testing.T, spoil func(http.Handler) http.Handler, opts ...vanit
 	mux.Handle("go.acme.test/dir/", vanity.Meta(direct))
 	mux.Handle("go.acme.test/", vanity.Meta(site, opts...))
 	mux.Handle("git.acme.test/", w.git.Handler())
-	w.handler = mux
-	if spoil != nil {
-		w.handler = spoil(w.handler)
-	}
-	w.server = httptest.NewServer(w.handler)
+	return w.serve(t, mux)
+}
+
+func (w *world) serve(t *testing.T, h http.Handler) *world {
+	w.handler = h
+	w.server = httptest.NewServer(h)
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// spoiled is the same world, but for what some of its hosts' answers are.
+func (w *world) spoiled(t *testing.T, spoil func(http.Handler) http.Handler) *world {
+	return (&world{git: w.git, mono: w.mono}).serve(t, spoil(w.handler))
 }
 
 // RoundTrip reaches all hosts, as the go command does by gocmd.DiscoveryTLS. What is on loopback is what it is.
@@ -160,15 +167,6 @@ func (w *world) goCommand(t *testing.T) *gocmd.Go {
 	g := gocmd.New(t, gocmd.DiscoveryTLS(t, w.handler)...)
 	g.Proxy("direct")
 	return g
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 func write(t *testing.T, text string) (name string) {

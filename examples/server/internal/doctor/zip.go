@@ -122,7 +122,28 @@ func (d *doctor) unzip(m *mod, name string, hasMod bool) bool {
 	if hasMod {
 		d.compareMod(m, filepath.Join(dir, "go.mod"))
 	}
+	d.checkPackage(m, checked.Valid)
 	return true
+}
+
+// checkPackage looks for the package that was asked for, if it wasn't the module.
+func (d *doctor) checkPackage(m *mod, files []string) {
+	dir := strings.TrimPrefix(d.path, m.path+"/")
+	if d.path == m.path {
+		return
+	}
+	for _, name := range files {
+		rest, ok := strings.CutPrefix(name, m.path+"@"+m.version+"/"+dir+"/")
+		if ok && strings.HasSuffix(rest, ".go") && !strings.Contains(rest, "/") {
+			d.ok("package", "%s has Go files", dir)
+			return
+		}
+	}
+	mend := "see that the version has the directory; it may be in a later one, or in a module of its own that isn't served"
+	if _, major, _ := module.SplitPathVersion(d.path); major != "" {
+		mend = "tag " + module.PathMajorPrefix(major) + ".0.0, with \"module " + d.path + "\" in go.mod, if a major version is meant"
+	}
+	d.fail("package", mend, "%s has no Go files in %s", module.Version{Path: m.path, Version: m.version}, dir)
 }
 
 // compareMod compares go.mod with the one in the zip. Only attributes of git can make them differ, and not in substance; a

@@ -270,6 +270,10 @@ var broken = []deployment{
 		return body
 	}), want: []string{"FAIL  zip check   "}, sick: true},
 
+	// +incompatible versions.
+	{name: "incompatible with go.mod", spoil: on("/tool/@v/list", answer(200, plain, "v1.2.0\nv3.0.0+incompatible\n")), want: []string{"ok    latest      https://go.acme.test/go/go.acme.test/tool/@latest: v1.2.0"}},
+	{name: "incompatible without go.mod", spoil: both(on("/tool/@v/list", answer(200, plain, "v1.2.0\nv3.0.0+incompatible\n")), on("/v1.2.0.mod", answer(200, plain, "module "+tool+"\n"))), want: []string{"FAIL  info        https://go.acme.test/go/go.acme.test/tool/@v/v3.0.0+incompatible.info: 404 Not Found"}, sick: true},
+
 	// What isn't there.
 	{name: "every version is there", spoil: on("-doctor-probe.info /v1.9.9.info", answer(200, plain, `{"Version":"v0.0.1","Time":"2024-05-01T10:00:00Z"}`)), want: []string{"FAIL  absent      a version that isn't there: 200 OK, as if it were"}, sick: true, run: "get " + tool + "@v1.9.9"},
 	{name: "page for other versions", spoil: on("-doctor-probe.info", answer(404, html, "<h1>Not here</h1>")), want: []string{"warn  absent      a version that isn't there: 404 Not Found, labelled \"text/html; charset=utf-8\""}},

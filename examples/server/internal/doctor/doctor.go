@@ -25,7 +25,7 @@ type Options struct {
 	// URL is where the server is. Without a path, "https://go.acme.dev", it is the one that answers for the module's host,
 	// be it at its own place or at one where it can be tried before, "http://127.0.0.1:8080": then requests for the
 	// module's host go there. With a path, "https://forge.acme.dev/registry/go", it is the base of a GOPROXY, and so it is
-	// if the go command asks no pages for the module's host (github.com), or if the server is another host's and has a
+	// if the go command asks the module's host for no pages (github.com), or if the server is another host's and has a
 	// list of the module's versions instead of pages. If empty, the module's host.
 	URL string
 
@@ -145,6 +145,9 @@ func (d *doctor) walk(ctx context.Context) {
 		d.ok("server", "%s is taken for the base of a GOPROXY: pages of discovery are not looked at", d.given)
 		d.goproxy(ctx, d.given, "", false)
 		return
+	case isKnownHost(d.path) && d.web.isHost(d.given):
+		d.known(ctx)
+		return
 	case isKnownHost(d.path):
 		d.ok("server", "%s is taken for the base of a GOPROXY: the go command asks %s for no pages, but clones from there", d.given, d.host())
 		d.goproxy(ctx, d.given, "", false)
@@ -194,14 +197,27 @@ func isKnownHost(path string) bool {
 			return true
 		}
 	}
-	for elem := range strings.SplitSeq(path, "/") {
+	_, rest, _ := strings.Cut(path, "/")
+	for elem := range strings.SplitSeq(rest, "/") {
 		for _, suffix := range [...]string{".bzr", ".fossil", ".git", ".hg", ".svn"} {
-			if strings.HasSuffix(elem, suffix) && elem != path {
+			if strings.HasSuffix(elem, suffix) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// known looks at a module whose repository is named by its path.
+func (d *doctor) known(ctx context.Context) {
+	elems := strings.Split(d.path, "/")
+	if h := elems[0]; len(elems) < 3 || h != "github.com" && h != "bitbucket.org" {
+		d.warn("server", "try it: GOPROXY=direct go mod download "+d.path+"@latest", "the go command asks %s for no page, and how it clones from there is not looked at", d.host())
+		return
+	}
+	prefix := strings.Join(elems[:3], "/")
+	d.ok("server", "the go command asks %s for no page, but clones https://%s", d.host(), prefix)
+	d.repository(ctx, importTag{prefix: prefix, vcs: "git", repo: "https://" + prefix})
 }
 
 // within reports whether path is prefix, or below it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type mod struct {
 	base     *url.URL
 	path     string
 	versions []string // of the list
+	eligible []string // of those, the ones that may be the latest
 	retracts []modfile.VersionInterval
 	version  string // that is looked at; "" as long as it isn't known
 	goMod    []byte // of version
@@ -155,38 +157,56 @@ func (i info) String() string {
 	return s
 }
 
-// retractions learns what is retracted, from the go.mod of the highest version. If it can't be had, its own step says so.
+// retractions learns what is retracted, from the go.mod of the highest version, and which versions don't count. If that
+// can't be had, its own step says so.
 func (d *doctor) retractions(ctx context.Context, m *mod) {
-	highest := latest(m.versions, notRetracted)
-	if highest == "" {
-		return
+	m.eligible = m.versions
+	if compatible := slices.DeleteFunc(slices.Clone(m.versions), isIncompatible); len(compatible) > 0 && len(compatible) < len(m.versions) {
+		// The go command counts +incompatible versions only as long as there is no go.mod below.
+		if f := d.goMod(ctx, m, compatible[len(compatible)-1]); f != nil && !isMadeUp(f) {
+			m.eligible = compatible
+		}
 	}
-	escaped, err := module.EscapeVersion(highest)
+	if highest := latest(m.eligible, notRetracted); highest != "" {
+		if f := d.goMod(ctx, m, highest); f != nil {
+			for _, r := range f.Retract {
+				m.retracts = append(m.retracts, r.VersionInterval)
+			}
+		}
+	}
+}
+
+func isIncompatible(version string) bool { return strings.HasSuffix(version, "+incompatible") }
+
+// isMadeUp reports whether a go.mod may be one that stands for none.
+func isMadeUp(f *modfile.File) bool { return len(f.Syntax.Stmt) == 1 && f.Module != nil }
+
+// goMod gets a version's go.mod, nil if it can't be had or read.
+func (d *doctor) goMod(ctx context.Context, m *mod, version string) *modfile.File {
+	escaped, err := module.EscapeVersion(version)
 	if err != nil {
-		return
+		return nil
 	}
 	u, err := fileURL(m.base, m.path, "@v/"+escaped+".mod")
 	if err != nil {
-		return
+		return nil
 	}
 	a, err := d.web.get(ctx, u)
 	if err != nil || a.status != http.StatusOK {
-		return
+		return nil
 	}
 	f, err := modfile.ParseLax("go.mod", a.body, nil)
 	if err != nil {
-		return
+		return nil
 	}
-	for _, r := range f.Retract {
-		m.retracts = append(m.retracts, r.VersionInterval)
-	}
+	return f
 }
 
 // latest looks at @latest, and finds the version to look at. The go command asks for it only if the list has none.
 func (d *doctor) latest(ctx context.Context, m *mod) {
-	want := latest(m.versions, m.isRetracted)
+	want := latest(m.eligible, m.isRetracted)
 	if want == "" {
-		want = latest(m.versions, notRetracted)
+		want = latest(m.eligible, notRetracted)
 	}
 	m.version = want
 	notice := d.warn

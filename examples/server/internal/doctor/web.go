@@ -66,6 +66,9 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Host == "" {
 			r.Host = r.URL.Host
 		}
+		if !w.mayLogIn(r.URL) {
+			r.Header.Del("Authorization") // of whatever asks for more than the doctor's own
+		}
 		r.URL.Scheme, r.URL.Host = w.server.Scheme, w.server.Host
 	}
 	return w.transport.RoundTrip(r)
@@ -103,14 +106,14 @@ func (a *answer) mediaType() string { return strings.ToLower(a.header.Get("Conte
 
 // String says how the server has answered, without the body.
 func (a *answer) String() string {
-	s := fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
+	s := strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
 	if a.user != "" {
 		s += " with the credentials of " + a.user
 	}
 	for _, hop := range a.hops {
 		s += ", by way of " + hop
 	}
-	return strings.Replace(s, " ,", ",", 1)
+	return s
 }
 
 // at is what was asked.

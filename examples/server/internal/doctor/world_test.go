@@ -96,6 +96,7 @@ func newWorld(t *testing.T, opts ...vanity.Option) *world {
 	w := &world{mono: gittest.New(t, monoScript)}
 	w.git = gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{
 		"acme/mono": w.mono, "acme/own": gittest.New(t, ownScript), "acme/dir": gittest.New(t, dirScript), "acme/empty": gittest.New(t, ""),
+		"acme/hub": gittest.New(t, strings.ReplaceAll(ownScript, "go.acme.test/own", "github.com/acme/hub")),
 	})
 	opts = append(opts, vanity.WithTrustedClient(&http.Client{Transport: w}))
 	site := vanity.Site{Host: "go.acme.test", Proxy: "/go", Paths: map[string]vanity.Import{
@@ -119,6 +120,7 @@ func newWorld(t *testing.T, opts ...vanity.Option) *world {
 	mux.Handle("go.acme.test/dir/", vanity.Meta(direct))
 	mux.Handle("go.acme.test/", vanity.Meta(site, opts...))
 	mux.Handle("git.acme.test/", w.git.Handler())
+	mux.Handle("github.com/", w.git.Handler())
 	return w.serve(t, mux)
 }
 

@@ -60,6 +60,9 @@ func meta(content string) string { return `<meta name="go-import" content="` + c
 
 const good = tool + " mod https://go.acme.test/go"
 
+// next is a GOPROXY that goes on elsewhere with what isn't found.
+const next = "https://go.acme.test/go,https://next.acme.test/go"
+
 // both spoils two things.
 func both(a, b spoiler) spoiler {
 	return func(next http.Handler) http.Handler { return a(b(next)) }
@@ -136,6 +139,7 @@ type deployment struct {
 	want   []string // that must be among the lines
 	sick   bool     // whether something is to fail
 	run    string   // what the go command does; "": get the package sub of tool; "-": nothing
+	proxy  string   // its GOPROXY; "": direct
 }
 
 var broken = []deployment{
@@ -158,9 +162,9 @@ var broken = []deployment{
 	{name: "broken server", spoil: on("?", answer(500, plain, "database is locked")), want: []string{"FAIL  page        https://go.acme.test/tool?go-get=1: 500 Internal Server Error: database is locked\n      mend: see the server's log"}, sick: true},
 	{name: "page behind a login", spoil: on("?", answer(401, plain, "who are you?")), want: []string{"FAIL  page        https://go.acme.test/tool?go-get=1: 401 Unauthorized: who are you?\n      mend: let everyone see it, or, if it is private, put \"machine go.acme.test login USER password TOKEN\" into .netrc, and set GOPRIVATE=go.acme.test"}, sick: true},
 	{name: "forbidden page", spoil: on("?", answer(403, html, "<p>no")), want: []string{"403 Forbidden\n      mend: have the server let everyone in, or answer 401"}, sick: true},
-	{name: "redirect to http", spoil: on("/tool?", http.RedirectHandler("http://go.acme.test/tool?go-get=1", 302).ServeHTTP), want: []string{"FAIL  page        https://go.acme.test/tool?go-get=1: redirects from https to http://go.acme.test/tool?go-get=1\n      mend: redirect to https"}, sick: true, run: "get " + tool},
-	{name: "redirects in a circle", spoil: on("?", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), 302) }), want: []string{"redirects 10 times\n      mend: break the circle"}, sick: true},
-	{name: "redirect to another host", spoil: both(on("/www?", page(meta(good))), on("/tool? /tool/sub? /doctor-probe?", http.RedirectHandler("https://go.acme.test/www?go-get=1", 302).ServeHTTP)), want: []string{"ok    page        https://go.acme.test/tool?go-get=1: 200 OK, by way of https://go.acme.test/www?go-get=1, 1 go-import tag"}},
+	{name: "redirect to http", spoil: on("/tool?", http.RedirectHandler("http://go.acme.test/tool?go-get=1", http.StatusFound).ServeHTTP), want: []string{"FAIL  page        https://go.acme.test/tool?go-get=1: redirects from https to http://go.acme.test/tool?go-get=1\n      mend: redirect to https"}, sick: true, run: "get " + tool},
+	{name: "redirects in a circle", spoil: on("?", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), http.StatusFound) }), want: []string{"redirects 10 times\n      mend: break the circle"}, sick: true},
+	{name: "redirect to another host", spoil: both(on("/www?", page(meta(good))), on("/tool? /tool/sub? /doctor-probe?", http.RedirectHandler("https://go.acme.test/www?go-get=1", http.StatusFound).ServeHTTP)), want: []string{"ok    page        https://go.acme.test/tool?go-get=1: 200 OK, by way of https://go.acme.test/www?go-get=1, 1 go-import tag"}},
 	{name: "page that stops", spoil: on("?", func(w http.ResponseWriter, r *http.Request) {
 		gittest.CutAnswerAfter(10)(page(meta(good))).ServeHTTP(w, r)
 	}), want: []string{"FAIL  page        https://go.acme.test/tool?go-get=1"}, sick: true},
@@ -188,8 +192,8 @@ var broken = []deployment{
 	{name: "no page below", spoil: on("/sub? /doctor-probe?", http.NotFound), want: []string{"warn  below       https://go.acme.test/tool/doctor-probe?go-get=1: 404 Not Found, no tag whose prefix matches\n      mend: answer all paths below go.acme.test/tool"}},
 	{name: "another tag below", spoil: on("/v2? /doctor-probe?", page(meta(tool+" mod https://go.acme.test/other"))), want: []string{"FAIL  below       https://go.acme.test/tool/doctor-probe?go-get=1 has another tag"}, sick: true, run: "get " + tool + "/v2"},
 	{name: "each path a prefix", spoil: on("?", func(w http.ResponseWriter, r *http.Request) {
-		page(meta("go.acme.test"+r.URL.Path+" git https://git.acme.test/acme/tool"))(w, r)
-	}), module: tool, want: []string{"FAIL  below       https://go.acme.test/tool/doctor-probe?go-get=1 claims to be a prefix of its own"}, sick: true},
+		page(meta("go.acme.test"+r.URL.Path+" git https://git.acme.test/acme/own"))(w, r)
+	}), module: "go.acme.test/own", want: []string{"FAIL  below       https://go.acme.test/own/doctor-probe?go-get=1 claims to be a prefix of its own"}, sick: true, run: "get go.acme.test/own/sub"},
 	{name: "tags for pkg.go.dev", spoil: pages(meta(good) + `<meta name="go-source" content="go.acme.test/tool https://go.acme.test">`), want: []string{"warn  pkg.go.dev  the go-source tag has 2 fields, not 4"}},
 	{name: "prefix for pkg.go.dev", spoil: pages(meta(good) + meta(tool+" git https://git.acme.test/acme/mono") + `<meta name="go-source" content="go.acme.test _ https://h/d{/dir} https://h/f{/dir}/{file}#L{line}">`), want: []string{"warn  pkg.go.dev  it takes no links from a go-source tag for go.acme.test next to a go-import tag for go.acme.test/tool"}},
 
@@ -275,8 +279,9 @@ var broken = []deployment{
 	{name: "incompatible without go.mod", spoil: both(on("/tool/@v/list", answer(200, plain, "v1.2.0\nv3.0.0+incompatible\n")), on("/v1.2.0.mod", answer(200, plain, "module "+tool+"\n"))), want: []string{"FAIL  info        https://go.acme.test/go/go.acme.test/tool/@v/v3.0.0+incompatible.info: 404 Not Found"}, sick: true},
 
 	// What isn't there.
-	{name: "every version is there", spoil: on("-doctor-probe.info /v1.9.9.info", answer(200, plain, `{"Version":"v0.0.1","Time":"2024-05-01T10:00:00Z"}`)), want: []string{"FAIL  absent      a version that isn't there: 200 OK, as if it were"}, sick: true, run: "get " + tool + "@v1.9.9"},
-	{name: "page for other versions", spoil: on("-doctor-probe.info", answer(404, html, "<h1>Not here</h1>")), want: []string{"warn  absent      a version that isn't there: 404 Not Found, labelled \"text/html; charset=utf-8\""}},
+	{name: "every version is there", spoil: on("-doctor-probe.info /v1.1.0.info", answer(200, plain, `{"Version":"v0.0.1","Time":"2024-05-01T10:00:00Z"}`)), want: []string{"FAIL  absent      a version that isn't there: 200 OK, as if it were"}, sick: true, run: "get " + tool + "@v1.1.0", proxy: next},
+	{name: "broken for other versions", spoil: on("-doctor-probe.info /v1.1.0.info", answer(502, plain, "no such tag")), want: []string{"FAIL  absent      a version that isn't there: 502 Bad Gateway: no such tag\n      mend: answer 404 or 410"}, sick: true, run: "get " + tool + "@v1.1.0", proxy: next},
+	{name: "page for other versions", spoil: on("-doctor-probe.info /v1.1.0.info", answer(404, html, "<h1>Not here</h1>")), want: []string{"warn  absent      a version that isn't there: 404 Not Found, labelled \"text/html; charset=utf-8\""}, run: "get " + tool + "@v1.1.0", proxy: next},
 	{name: "broken for other modules", spoil: on("/doctor-probe/@v/list /sub/@v/list", answer(500, plain, "no such module")), want: []string{"FAIL  absent      a module that isn't there: 500 Internal Server Error: no such module\n      mend: answer 404 or 410"}, sick: true},
 	{name: "page for other modules", spoil: on("/doctor-probe/@v/list /sub/@v/list /doctor-probe/@latest /sub/@latest", htmlPage), want: []string{"FAIL  absent      a module that isn't there: 200 OK, as if it were"}, sick: true},
 	{name: "empty list for other modules", spoil: on("/doctor-probe/@v/list /sub/@v/list", answer(200, plain, "")), want: []string{"warn  absent      a module that isn't there: 200 OK, which reads as one without versions"}},
@@ -310,6 +315,14 @@ func onGit(h http.HandlerFunc) spoiler {
 // works where it doesn't.
 func TestBroken(t *testing.T) {
 	healthy := newWorld(t)
+	if !testing.Short() { // what the go command fails to do below, it does here
+		g := healthy.goCommand(t)
+		g.Get(tool + "/sub")
+		g.Get(tool + "/v2")
+		g.Get("go.acme.test/own")
+		g.Proxy(next)
+		g.Get(tool + "@v1.1.0")
+	}
 	for _, tt := range broken {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -340,7 +353,11 @@ func TestBroken(t *testing.T) {
 			if run == "-" || testing.Short() {
 				return
 			}
-			_, stderr, err := w.goCommand(t).Try(strings.Fields(run)...)
+			g := w.goCommand(t)
+			if tt.proxy != "" {
+				g.Proxy(tt.proxy)
+			}
+			_, stderr, err := g.Try(strings.Fields(run)...)
 			if fails := err != nil; fails != tt.sick {
 				t.Errorf("go %s: %v\n%s\nbut the doctor:\n%s", run, err, stderr, out)
 			}

@@ -281,7 +281,7 @@ func TestBrokenOff(t *testing.T) {
 func TestSilence(t *testing.T) {
 	healthy := newWorld(t)
 	w := healthy.spoiled(t, on("/@v/list", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	out, ok := w.look(t, tool, func(o *doctor.Options) { o.Timeout = 3 * time.Second })
+	out, ok := w.look(t, tool, func(o *doctor.Options) { o.Timeout = 5 * time.Second })
 	if want := "FAIL  list        https://go.acme.test/go/go.acme.test/tool/@v/list: no answer in time\n      mend: see what keeps the server"; ok || !strings.Contains(out, want) {
 		t.Errorf("%t, want %q\n%s", ok, want, out)
 	}

@@ -159,6 +159,7 @@ func TestPaths(t *testing.T) {
 			"ok    zip check   3 files, all below go.acme.test/tool@v1.2.0/\nok    package     sub has Go files\n",
 		}},
 		{tool + "/nested", []string{"ok    zip check   2 files, all below go.acme.test/tool/nested@v0.1.0/"}},
+		{tool + "/v2", []string{"ok    prefix ", "ok    zip check   3 files, all below go.acme.test/tool/v2@v2.0.0/", "a version that isn't there: 404 Not Found: not found: go.acme.test/tool/v2@v2.999999.999999-doctor-probe"}},
 		{tool + "@v1.0.0", []string{"ok    zip check   3 files, all below go.acme.test/tool@v1.0.0/"}},
 		{tool + "@latest", []string{"ok    zip check   3 files, all below go.acme.test/tool@v1.2.0/"}},
 		{tool + "@main", []string{"@v/main.info: v1.2.0 of ", "ok    zip check   3 files, all below go.acme.test/tool@v1.2.0/"}},
@@ -171,7 +172,7 @@ func TestPaths(t *testing.T) {
 		{"go.acme.test/ssh", []string{"warn  repository  ssh://git@git.acme.test/acme/own is not looked at", "skip  the module"}},
 		{"go.acme.test/untagged", []string{
 			"warn  versions    no tag of https://git.acme.test/acme/mono is for go.acme.test/untagged",
-			"(gosub-1.0.0, nested-0.1.0, tool-1.0.0, tool-1.1.0, tool-1.2.0), lead there by mod and a GOPROXY that knows it", "warn  zip check   it is empty",
+			"(gosub-1.0.0, nested-0.1.0, tool-1.0.0, tool-1.1.0, tool-1.2.0 and 1 more), lead there by mod and a GOPROXY that knows it", "warn  zip check   it is empty",
 		}},
 	} {
 		t.Run(tt.module, func(t *testing.T) {

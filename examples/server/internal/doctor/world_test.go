@@ -31,6 +31,11 @@ commit two
 tag tool-1.2.0
 tag nested-0.1.0
 tag gosub-1.0.0
+git checkout -q -b two
+write three
+commit three
+tag tool-2.0.0
+git checkout -q main
 -- one/libs/tool/go.mod --
 module go.acme.test/tool
 
@@ -49,6 +54,8 @@ retract v1.1.0 // a mistake
 module go.acme.test/tool/nested
 -- two/libs/tool/nested/nested.go --
 package nested
+-- three/libs/tool/go.mod --
+module go.acme.test/tool/v2
 -- two/libs/gosub/go.mod --
 module go.acme.test/gosub
 -- two/libs/gosub/gosub.go --
@@ -82,8 +89,9 @@ module go.acme.test/dir
 package dir
 `
 
-// A world is all hosts that there are: go.acme.test with pages and proxies, and git.acme.test with repositories, as an
-// owner has them. The doctor and the go command see the same.
+// A world is all hosts that there are: go.acme.test with pages and proxies, as an owner has them, next.acme.test with
+// another GOPROXY of the same modules, which nobody spoils, and git.acme.test and github.com with repositories. The doctor
+// and the go command see the same.
 type world struct {
 	handler http.Handler
 	git     *gittest.Server
@@ -121,6 +129,10 @@ func newWorld(t *testing.T, opts ...vanity.Option) *world {
 	mux.Handle("go.acme.test/", vanity.Meta(site, opts...))
 	mux.Handle("git.acme.test/", w.git.Handler())
 	mux.Handle("github.com/", w.git.Handler())
+	mux.Handle("next.acme.test/", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		r.Host = "go.acme.test"
+		mux.ServeHTTP(rw, r)
+	}))
 	return w.serve(t, mux)
 }
 

@@ -103,12 +103,12 @@ func (d *doctor) noTags(p *page, a *answer) {
 // logIn says what to do where credentials are asked for, or refused.
 func (d *doctor) logIn(a *answer, u *url.URL) string {
 	switch {
-	case a.user != "":
-		return "the credentials of " + a.user + " are refused: put others into .netrc, or have the server let them in"
+	case a.known:
+		return "the credentials for " + u.Hostname() + " are refused: put others into .netrc, or have the server let them in"
 	case u.Scheme != "https":
 		return "the go command sends credentials over https alone: name the base with https, and put \"machine " + u.Hostname() + " login USER password TOKEN\" into .netrc"
 	case !d.web.mayLogIn(u):
-		return "credentials are sent over https alone: look at the server through https, or on the machine where it runs"
+		return "credentials for " + u.Hostname() + " are sent to no other server, nor over http: look at the one on the machine where it runs"
 	case a.status == http.StatusForbidden:
 		return "have the server let everyone in, or answer 401, so that who has credentials is asked for them"
 	}

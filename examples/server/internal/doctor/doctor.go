@@ -41,8 +41,8 @@ type Options struct {
 	Client *http.Client
 
 	// Credentials gives the user and password for a URL, or two empty strings, as vanity.EnvCredentials does from .netrc.
-	// They are sent where the go command would send them, over https alone, or to a server on this machine that stands for
-	// one with https. If nil, none are sent.
+	// They are sent where the go command would send them, over https to the host that they are for, and to a server on this
+	// machine that stands for it. If nil, none are sent.
 	Credentials func(ctx context.Context, u *url.URL) (user, password string, err error)
 
 	// Timeout is the time that an answer may take, but a zip, which has 20 times as long. If zero, 30 seconds.

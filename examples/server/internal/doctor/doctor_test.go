@@ -82,17 +82,19 @@ func TestPrivate(t *testing.T) {
 			}
 		}
 	}
+	const elsewhere = "      mend: credentials for go.acme.test are sent to no other server, nor over http: look at the one on the machine where it runs\n"
 	for name, tt := range map[string]struct {
 		change  []func(*doctor.Options)
 		want    string
 		healthy bool
 	}{
-		"none": {nil, `FAIL  list        https://go.acme.test/go/go.acme.test/tool/@v/list: 401 Unauthorized: `, false},
-		"mend": {nil, `      mend: let everyone see it, or, if it is private, put "machine go.acme.test login USER password TOKEN" into .netrc, and set GOPRIVATE=go.acme.test` + "\n", false},
-		"good": {[]func(*doctor.Options){netrc(password)}, "ok    list        https://go.acme.test/go/go.acme.test/tool/@v/list: 200 OK with the credentials of ann, 3 versions", true},
-		"bad":  {[]func(*doctor.Options){netrc("x")}, "      mend: the credentials of ann are refused: put others into .netrc", false},
-		"here": {[]func(*doctor.Options){netrc(password), func(o *doctor.Options) { o.URL = w.server.URL }}, "200 OK with the credentials of ann, 3 versions", true},
-		"afar": {[]func(*doctor.Options){netrc(password), func(o *doctor.Options) { o.URL = "http://staging.acme.test" }}, "      mend: credentials are sent over https alone: look at the server through https", false},
+		"none":                {nil, `FAIL  list        https://go.acme.test/go/go.acme.test/tool/@v/list: 401 Unauthorized: `, false},
+		"mend":                {nil, `      mend: let everyone see it, or, if it is private, put "machine go.acme.test login USER password TOKEN" into .netrc, and set GOPRIVATE=go.acme.test` + "\n", false},
+		"good":                {[]func(*doctor.Options){netrc(password)}, "ok    list        https://go.acme.test/go/go.acme.test/tool/@v/list: 200 OK with the credentials for go.acme.test, 3 versions", true},
+		"bad":                 {[]func(*doctor.Options){netrc("x")}, "      mend: the credentials for go.acme.test are refused: put others into .netrc", false},
+		"here":                {[]func(*doctor.Options){netrc(password), func(o *doctor.Options) { o.URL = w.server.URL }}, "200 OK with the credentials for go.acme.test, 3 versions", true},
+		"afar":                {[]func(*doctor.Options){netrc(password), func(o *doctor.Options) { o.URL = "http://staging.acme.test" }}, elsewhere, false},
+		"secure, but another": {[]func(*doctor.Options){netrc(password), func(o *doctor.Options) { o.URL = "https://staging.acme.test" }}, elsewhere, false},
 		"file": {[]func(*doctor.Options){func(o *doctor.Options) {
 			o.Credentials = func(context.Context, *url.URL) (string, string, error) {
 				return "", "", errors.New(".netrc is a directory")
@@ -104,8 +106,19 @@ func TestPrivate(t *testing.T) {
 			if healthy != tt.healthy || !strings.Contains(out, tt.want) {
 				t.Errorf("healthy: %t, want %t and %q\n%s", healthy, tt.healthy, tt.want, out)
 			}
-			if strings.Contains(out, password) || strings.Contains(out, "s3cret") {
+			if strings.Contains(out, password) || strings.Contains(out, "ann") {
 				t.Errorf("a secret in\n%s", out)
+			}
+			if tt.want == elsewhere {
+				silent := w.spoiled(t, func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Header.Get("Authorization") != "" {
+							t.Errorf("%s: credentials were sent", r.URL)
+						}
+						next.ServeHTTP(w, r)
+					})
+				})
+				silent.look(t, tool, tt.change...)
 			}
 		})
 	}

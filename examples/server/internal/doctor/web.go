@@ -77,14 +77,13 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 // An answer is what a server has said.
 type answer struct {
 	asked  *url.URL
-	final  *url.URL // after redirects
 	hops   []string // the URLs of redirects
 	status int
 	header http.Header
 	body   []byte // but for a zip
 	size   int64  // bytes of the body that have come
 	length int64  // bytes that the server has announced; -1 for none
-	user   string // by whose credentials; "" for none
+	known  bool   // credentials were sent; the user's name isn't told, as it may be a token
 	cut    bool   // the body has more than may be
 }
 
@@ -107,8 +106,8 @@ func (a *answer) mediaType() string { return strings.ToLower(a.header.Get("Conte
 // String says how the server has answered, without the body.
 func (a *answer) String() string {
 	s := strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
-	if a.user != "" {
-		s += " with the credentials of " + a.user
+	if a.known {
+		s += " with the credentials for " + a.asked.Hostname()
 	}
 	for _, hop := range a.hops {
 		s += ", by way of " + hop
@@ -185,7 +184,7 @@ func (w *web) open(ctx context.Context, u *url.URL) (*answer, io.ReadCloser, err
 		}
 		if password != "" {
 			req.SetBasicAuth(user, password)
-			a.user = user
+			a.known = true
 		}
 	}
 	client := &http.Client{Transport: w, CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -202,22 +201,21 @@ func (w *web) open(ctx context.Context, u *url.URL) (*answer, io.ReadCloser, err
 	if err != nil {
 		return nil, nil, err
 	}
-	a.final, a.status, a.header, a.length = resp.Request.URL, resp.StatusCode, resp.Header, resp.ContentLength
+	a.status, a.header, a.length = resp.StatusCode, resp.Header, resp.ContentLength
 	if resp.Uncompressed {
 		a.length = -1
 	}
 	return a, resp.Body, nil
 }
 
-// mayLogIn reports whether the go command would send credentials to u: over https alone.
+// mayLogIn reports whether credentials for u are sent: over https alone, as the go command has it, and to who stands for
+// the module's host only if that is this machine, or the same host at another port.
 func (w *web) mayLogIn(u *url.URL) bool {
-	if u.Scheme != "https" {
-		return false
+	if u.Scheme != "https" || w.server == nil || !w.isHost(u) {
+		return u.Scheme == "https"
 	}
-	if w.server == nil || !w.isHost(u) {
-		return true
-	}
-	return w.server.Scheme == "https" || isLoopback(w.server.Hostname())
+	name := w.server.Hostname()
+	return isLoopback(name) || w.server.Scheme == "https" && strings.EqualFold(name, w.host)
 }
 
 // isLoopback reports whether a host is this machine, as far as its name says.

@@ -21,7 +21,7 @@ const (
 	infoMax     = 64 << 10        // bytes of an answer
 )
 
-// An Announcer asks a module mirror for versions, by the GOPROXY protocol.
+// An Announcer asks a module mirror for versions, by the GOPROXY protocol. It is safe for concurrent use.
 type Announcer struct {
 	// Mirror is the base of the GOPROXY, such as https://proxy.golang.org.
 	Mirror string

@@ -1,5 +1,5 @@
 // Package push takes the webhooks by which git hosts say that something was pushed: those of GitHub, GitLab, Gitea and
-// Forgejo. It also asks a module mirror for a version that is new: see [Announce].
+// Forgejo. It also asks a module mirror for a version that is new: see [Announcer].
 //
 // A hook proves by the secret that its owner has given to the host who sent it. What has no good signature isn't read
 // any further, and there is no way to do without.

@@ -14,17 +14,17 @@ import (
 // before its signature is found to be good.
 type host struct {
 	event  string                                              // the header that names an event
-	early  func(ks keys, h http.Header) bool                   // whether there may be a good signature, by the headers alone; nil: always
+	early  func(ks keys, h http.Header) bool                   // whether there may be a good signature, by the headers alone
 	signed func(ks keys, h http.Header, body []byte) bool      // whether there is one
 	parse  func(h http.Header, body []byte) (p *Push, e error) // what was pushed; nil: nothing
 }
 
 // hosts are in the order in which they are looked for: Forgejo sends Gitea's headers too, and both send GitHub's.
 var hosts = []*host{
-	{event: "X-Forgejo-Event", signed: signedByGitea("X-Forgejo-Signature"), parse: parseGitHub("X-Forgejo-Event")},
-	{event: "X-Gitea-Event", signed: signedByGitea("X-Gitea-Signature"), parse: parseGitHub("X-Gitea-Event")},
+	{event: "X-Forgejo-Event", early: mayBeHex("X-Forgejo-Signature", ""), signed: signedByGitea("X-Forgejo-Signature"), parse: parseGitHub("X-Forgejo-Event")},
+	{event: "X-Gitea-Event", early: mayBeHex("X-Gitea-Signature", ""), signed: signedByGitea("X-Gitea-Signature"), parse: parseGitHub("X-Gitea-Event")},
 	{event: "X-Gitlab-Event", early: mayBeGitLab, signed: signedByGitLab, parse: parseGitLab},
-	{event: "X-GitHub-Event", signed: signedByGitHub, parse: parseGitHub("X-GitHub-Event")},
+	{event: "X-GitHub-Event", early: mayBeHex("X-Hub-Signature-256", "sha256="), signed: signedByGitHub, parse: parseGitHub("X-GitHub-Event")},
 }
 
 func hostOf(h http.Header) *host {
@@ -48,9 +48,17 @@ func signedByGitea(header string) func(ks keys, h http.Header, body []byte) bool
 	}
 }
 
-// mayBeGitLab spares the reading of what has no token, or another one.
+// mayBeHex spares the reading of what has nothing that could be a signature.
+func mayBeHex(header, prefix string) func(keys, http.Header) bool {
+	return func(_ keys, h http.Header) bool { return hexSignature(h.Get(header), prefix) != nil }
+}
+
+// mayBeGitLab spares the reading of what has no token, or another one, or was signed at another time.
 func mayBeGitLab(ks keys, h http.Header) bool {
-	return h.Get("webhook-signature") != "" || hasToken(ks, h)
+	if h.Get("webhook-signature") != "" {
+		return len(standardSignatures(h, time.Now())) > 0
+	}
+	return hasToken(ks, h)
 }
 
 // signedByGitLab takes the signature where there is one: the token, which may be sent besides, proves less.

@@ -12,7 +12,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"time"
 )
 
 // A Push is what a host says was pushed: one tag, one branch, or, with both empty, something that it doesn't say.
@@ -26,12 +25,7 @@ type Push struct {
 	Deleted bool   // the tag or the branch is gone; else it is new, or is elsewhere
 }
 
-const (
-	maxBody   = 25 << 20         // bytes, which is the most that GitHub sends
-	maxBodies = 8                // in memory at the same time
-	patience  = 30 * time.Second // for a body to arrive, and for others to go before it
-	retry     = "60"             // seconds
-)
+const retry = "60" // seconds
 
 // Handler answers the webhooks of GitHub, GitLab, Gitea and Forgejo, and calls do for each push that one of the secrets
 // has signed. There may be more than one, so that they can be changed one by one. Do has to accept the work and return:
@@ -39,11 +33,14 @@ const (
 //
 //	202  do has accepted the push
 //	204  the event is none that says what was pushed, such as the ping of a new hook
-//	400  it is from none of these hosts, or makes no sense
+//	400  it is from none of these hosts, makes no sense, or doesn't arrive in ten seconds; if large, at 1 MiB a second
 //	401  it has no good signature
 //	405  the method is not POST
 //	413  it has more than 25 MiB
 //	503  do has failed, or there are too many at the same time: the host, or its owner, may send it again
+//
+// What has no header that could be a signature isn't read. Of bodies there are 214 MiB in memory at most: 256 that have no more
+// than 256 KiB, where a new one takes the place of the one that has been arriving for the longest time, and six that have more.
 //
 // GitHub, Gitea and Forgejo sign what they send (X-Hub-Signature-256, X-Gitea-Signature, X-Forgejo-Signature), GitLab
 // does so if the hook has a signing token (webhook-signature), and else sends its secret along (X-Gitlab-Token), which
@@ -60,13 +57,13 @@ func Handler(secrets [][]byte, do func(ctx context.Context, p Push) error) http.
 	if err != nil {
 		panic(fmt.Errorf("push: Handler: %w", err))
 	}
-	return &handler{keys: keys, do: do, slots: make(chan struct{}, maxBodies)}
+	return &handler{keys: keys, do: do, places: newPlaces()}
 }
 
 type handler struct {
-	keys  keys
-	do    func(context.Context, Push) error
-	slots chan struct{} // one for each body in memory
+	keys   keys
+	do     func(context.Context, Push) error
+	places *places
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,8 +84,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, text+"\n")
 }
 
-// serve does what a hook wants, and says how to answer it.
+// serve does what a hook wants, and says how to answer it. Who is refused before his body is there isn't waited for.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) (status int, text string) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // or net/http reads the rest of the body before it answers
+	}
 	if r.Method != http.MethodPost {
 		return http.StatusMethodNotAllowed, "webhooks come by POST"
 	}
@@ -96,21 +96,15 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (status int, tex
 	if host == nil {
 		return http.StatusBadRequest, "no webhook of GitHub, GitLab, Gitea or Forgejo: no header names the event"
 	}
-	if host.early != nil && !host.early(h.keys, r.Header) { // there is no need to read it
+	if !host.early(h.keys, r.Header) { // there is no need to read it
 		return unauthorized()
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-r.Context().Done():
-		return http.StatusServiceUnavailable, "gone"
-	case <-time.After(patience):
-		return http.StatusServiceUnavailable, "too many webhooks at the same time: send it again"
+	body, leave, refused := h.places.read(w, r)
+	defer leave()
+	if refused != nil {
+		return refused.status, refused.text
 	}
-	body, status, text := read(w, r)
-	if status != 0 {
-		return status, text
-	}
+	w.Header().Del("Connection")
 	if !host.signed(h.keys, r.Header, body) {
 		return unauthorized()
 	}
@@ -129,25 +123,6 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (status int, tex
 
 func unauthorized() (int, string) {
 	return http.StatusUnauthorized, "no signature, or none by a secret that is known here"
-}
-
-// read reads a body. It gives the status to answer with if there is something wrong with it, else 0.
-func read(w http.ResponseWriter, r *http.Request) (body []byte, status int, text string) {
-	const tooLarge = "the webhook has more than 25 MiB"
-	if r.ContentLength > maxBody {
-		return nil, http.StatusRequestEntityTooLarge, tooLarge
-	}
-	deadline := http.NewResponseController(w) // where there is no such thing, the server's own counts
-	_ = deadline.SetReadDeadline(time.Now().Add(patience))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = deadline.SetReadDeadline(time.Time{})
-	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		return nil, http.StatusRequestEntityTooLarge, tooLarge
-	}
-	if err != nil {
-		return nil, http.StatusBadRequest, "the webhook didn't arrive"
-	}
-	return body, 0, ""
 }
 
 // add adds the names that URLs come to, each once.

@@ -368,6 +368,7 @@ func TestSize(t *testing.T) {
 	req := httptest.NewRequest("POST", "/", strings.NewReader(full+" "))
 	req.ContentLength = -1
 	req.Header.Set("X-GitHub-Event", "push")
+	req.Header.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64))
 	rec := httptest.NewRecorder()
 	push.Handler(secretsOf(secret), k.do).ServeHTTP(rec, req)
 	if rec.Code != 413 {

@@ -64,14 +64,20 @@ func mac(secret []byte, parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// signedHex reports whether a header has the body's signature in hexadecimal digits behind a prefix.
-func signedHex(ks keys, value, prefix string, body []byte) bool {
+// hexSignature gives what a header has in hexadecimal digits behind a prefix; nil if that is no signature.
+func hexSignature(value, prefix string) []byte {
 	digits, ok := strings.CutPrefix(value, prefix)
 	sent, err := hex.DecodeString(digits)
 	if !ok || err != nil || len(sent) != sha256.Size {
-		return false
+		return nil
 	}
-	return ks.any(func(k key) bool { return hmac.Equal(mac(k.secret, body), sent) })
+	return sent
+}
+
+// signedHex reports whether a header has the body's signature in hexadecimal digits behind a prefix.
+func signedHex(ks keys, value, prefix string, body []byte) bool {
+	sent := hexSignature(value, prefix)
+	return sent != nil && ks.any(func(k key) bool { return hmac.Equal(mac(k.secret, body), sent) })
 }
 
 // hasToken reports whether GitLab's header has the secret itself.
@@ -80,24 +86,28 @@ func hasToken(ks keys, h http.Header) bool {
 	return ks.any(func(k key) bool { return hmac.Equal(k.sum[:], sent[:]) })
 }
 
-// signedStandard reports whether the headers have the body's signature as Standard Webhooks has it: of the hook's id, its
-// time and the body, in base64, one of a list. The time is part of what is signed, so that nobody can send it again later.
-func signedStandard(ks keys, h http.Header, body []byte, now time.Time) bool {
-	id, stamp := h.Get("webhook-id"), h.Get("webhook-timestamp")
-	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || id == "" || seconds < 0 {
-		return false
+// standardSignatures gives those that headers of Standard Webhooks have; none if the time is none, or long ago.
+func standardSignatures(h http.Header, now time.Time) (sent [][]byte) {
+	seconds, err := strconv.ParseInt(h.Get("webhook-timestamp"), 10, 64)
+	if err != nil || h.Get("webhook-id") == "" || seconds < 0 {
+		return nil
 	}
 	if age := now.Sub(time.Unix(seconds, 0)); age > window || age < -window {
-		return false
+		return nil
 	}
-	var sent [][]byte
 	for _, s := range strings.Fields(h.Get("webhook-signature")) {
 		encoded, ok := strings.CutPrefix(s, "v1,")
-		if signature, err := base64.StdEncoding.DecodeString(encoded); ok && err == nil {
+		if signature, err := base64.StdEncoding.DecodeString(encoded); ok && err == nil && len(signature) == sha256.Size {
 			sent = append(sent, signature)
 		}
 	}
+	return sent
+}
+
+// signedStandard reports whether the headers have the body's signature as Standard Webhooks has it: of the hook's id, its
+// time and the body, in base64, one of a list. The time is part of what is signed, so that nobody can send it again later.
+func signedStandard(ks keys, h http.Header, body []byte, now time.Time) bool {
+	id, stamp, sent := h.Get("webhook-id"), h.Get("webhook-timestamp"), standardSignatures(h, now)
 	return ks.any(func(k key) bool {
 		want, found := mac(k.signing, []byte(id), []byte("."), []byte(stamp), []byte("."), body), false
 		for _, s := range sent {

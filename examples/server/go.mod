@@ -19,6 +19,7 @@ require (
 	go.yaml.in/yaml/v4 v4.0.0
 	gocloud.dev v0.49.0
 	golang.org/x/mod v0.42.0
+	golang.org/x/term v0.48.0
 	google.golang.org/api v0.308.0
 )
 

@@ -1,0 +1,216 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"example.com/vanity"
+	"example.com/vanity/examples/server/internal/config"
+	"example.com/vanity/examples/server/internal/gotags"
+	"example.com/vanity/examples/server/internal/local"
+	"example.com/vanity/examples/server/internal/origin"
+)
+
+// A Want is a module and what is wanted of it.
+type Want struct {
+	Module
+	Query string // a version, or a query that comes to one; empty for all versions
+}
+
+// Plan says which modules are meant by arguments MODULE or MODULE@QUERY, "all" being the query for all versions; without
+// arguments, all that the entries name and this server serves. A module that is meant without a query comes with its other
+// major versions, unless the path is that of one. What can't be planned is told in the errors, which begin with the module or
+// the key, and doesn't hinder the others.
+func (s *Server) Plan(ctx context.Context, entries []config.Entry, args []string) (wants []Want, errs []error) {
+	add := func(name string, found []Want, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		for _, w := range found {
+			if !slices.Contains(wants, w) {
+				wants = append(wants, w)
+			}
+		}
+	}
+	if len(args) == 0 {
+		found, faults := make([][]Want, len(entries)), make([]error, len(entries))
+		Each(ctx, len(entries), 4, func(i int) {
+			if entries[i].Proxy {
+				found[i], faults[i] = s.family(ctx, entries[i])
+			}
+		})
+		for i, e := range entries {
+			name := e.Path
+			if name == "" {
+				name = e.Key
+			}
+			add(name, found[i], faults[i])
+		}
+	}
+	for _, arg := range args {
+		path, query, _ := strings.Cut(arg, "@")
+		if query == "all" {
+			query = ""
+		}
+		found, err := s.named(ctx, entries, path, query)
+		add(path, found, err)
+	}
+	return wants, errs
+}
+
+// named gives what one argument means.
+func (s *Server) named(ctx context.Context, entries []config.Entry, path, query string) ([]Want, error) {
+	if err := module.CheckPath(path); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Proxy {
+			if e.Path == path {
+				return nil, errors.New("this server has its page alone: what serves it is said there")
+			}
+			continue
+		}
+		stem, major, _ := module.SplitPathVersion(path)
+		switch {
+		case e.Path == path && query == "":
+			return s.family(ctx, e)
+		case e.Path == path, major != "" && e.Path == stem, e.Path == "" && s.declares(ctx, e, path):
+			return []Want{{moduleOf(e, path), query}}, nil
+		}
+	}
+	m, err := s.discover(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return []Want{{m, query}}, nil
+}
+
+func moduleOf(e config.Entry, path string) Module {
+	return Module{Path: path, Base: e.Base, Key: e.Key, GitHost: gitHost(e.Config), Named: e.Config.Module != ""}
+}
+
+// declares reports whether an entry without a module path serves one.
+func (s *Server) declares(ctx context.Context, e config.Entry, path string) bool {
+	_, err := s.Versions(ctx, moduleOf(e, path))
+	return err == nil
+}
+
+// discover finds by its page who serves a module that is no entry: one of a wildcard, or a nested one.
+func (s *Server) discover(ctx context.Context, path string) (Module, error) {
+	host, rest, _ := strings.Cut(path, "/")
+	var page bytes.Buffer
+	asked := (&url.URL{Path: "/" + rest, RawQuery: "go-get=1"}).RequestURI()
+	resp, err := local.Get(ctx, s.Handler, host, asked, nil, &page)
+	if err != nil {
+		return Module{}, err
+	}
+	imports, _ := gotags.Parse(page.Bytes())
+	for _, i := range imports {
+		if resp.OK() && i.VCS == "mod" && i.Has(path) {
+			u, err := url.Parse(i.Repo)
+			if err == nil {
+				return Module{Path: path, Base: strings.TrimSuffix(u.Path, "/"), GitHost: i.Repo}, nil
+			}
+		}
+	}
+	return Module{}, errors.New("the file has no such module that this server serves: name it as in an import")
+}
+
+// family gives the module paths of an entry: those that have versions, or if none has, the one that it is named by.
+func (s *Server) family(ctx context.Context, e config.Entry) ([]Want, error) {
+	path := e.Path
+	if path == "" {
+		var err error
+		if path, err = s.declared(ctx, e.Config); err != nil {
+			return nil, err
+		}
+	}
+	paths, err := s.Majors(ctx, e, path)
+	if err == nil && len(paths) == 0 {
+		paths = []string{path}
+	}
+	wants := make([]Want, len(paths))
+	for i, p := range paths {
+		wants[i].Module = moduleOf(e, p)
+	}
+	return wants, err
+}
+
+// declared gives the module path that go.mod says, without a major version.
+func (s *Server) declared(ctx context.Context, cfg vanity.Config) (string, error) {
+	if s.Origin == nil {
+		return "", errors.New("only go.mod says the module path: name it in the file (module)")
+	}
+	survey, err := s.Origin.Survey(ctx, cfg)
+	if err != nil {
+		return "", errors.New(origin.Explain(err, cfg))
+	}
+	if survey.Unread != nil {
+		return "", errors.New(origin.Explain(survey.Unread, cfg))
+	}
+	if module.CheckPath(survey.Module) != nil {
+		return "", errors.New("there is no go.mod that says a module path: correct directory and tags, or name the module in the file")
+	}
+	if stem, major, _ := module.SplitPathVersion(survey.Module); strings.HasPrefix(major, "/") {
+		return stem, nil
+	}
+	return survey.Module, nil
+}
+
+// gap is how many major versions in a row may be missing where they are looked for one by one.
+const gap = 8
+
+// Majors gives those module paths of an entry that have versions: path itself, and path/v2 and so on. A module may begin at any
+// of them, and skip some, so its repository's tags are looked at; only where that can't be, the lists are asked for one by one,
+// until some in a row are empty.
+func (s *Server) Majors(ctx context.Context, e config.Entry, path string) (paths []string, err error) {
+	if s.Origin != nil && e.Config.URL != "" {
+		if paths, err = s.Origin.Majors(ctx, e.Config, path); err == nil || ctx.Err() != nil {
+			return paths, err
+		}
+	}
+	stem, major, _ := module.SplitPathVersion(path)
+	if major != "" {
+		return []string{path}, nil
+	}
+	for n, last := 1, 1; n <= last+gap; n++ {
+		p := stem
+		if n > 1 {
+			p = fmt.Sprintf("%s/v%d", stem, n)
+		}
+		list, err := s.listOnce(ctx, moduleOf(e, p))
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && n == 1 && !IsAbsent(err):
+			return nil, err // there is nobody to ask, nor anything stored
+		case len(list) > 0:
+			paths, last = append(paths, p), n
+		}
+	}
+	return paths, nil
+}
+
+// listOnce is Versions for one of many questions: a host that is down is not asked again and again.
+func (s *Server) listOnce(ctx context.Context, m Module) ([]string, error) {
+	path, err := m.path("list")
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	resp, err := local.Get(ctx, s.Handler, s.host(), path, nil, &b)
+	switch {
+	case err != nil:
+		return nil, err
+	case !resp.OK():
+		return nil, &StatusError{resp.Status, resp.Text}
+	}
+	return parseList(b.String()), nil
+}

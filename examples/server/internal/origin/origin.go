@@ -1,0 +1,109 @@
+// Package origin looks into the repositories that modules come from, as the server does, but for its owner: who names a
+// repository in his own configuration may be told what is in it, and why it can't be had.
+package origin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+
+	"example.com/vanity"
+	"example.com/vanity/internal/check"
+	"example.com/vanity/internal/form"
+	"example.com/vanity/internal/git"
+	"example.com/vanity/internal/modrepo"
+)
+
+// A Reader reads repositories. It is safe for concurrent use.
+type Reader struct{ client git.Client }
+
+// New makes a Reader with the server's own means: what it reaches hosts with, nil being http.DefaultClient, and the credentials
+// that it has for them, nil being none; see vanity.WithCredentials.
+func New(client *http.Client, credentials func(ctx context.Context, u *url.URL) (user, password string, err error)) *Reader {
+	return &Reader{client: git.Client{HTTP: client, Credentials: credentials}}
+}
+
+func (r *Reader) source(cfg vanity.Config) *modrepo.Source {
+	prefix, suffix, _ := strings.Cut(cmp.Or(cfg.Tags, "v*"), "*")
+	return &modrepo.Source{
+		Repo:      r.client.Open(strings.TrimSuffix(cfg.URL, "/")),
+		Directory: strings.TrimSuffix(cfg.Directory, "/"),
+		TagPrefix: prefix, TagSuffix: suffix,
+		Unsure: cfg.Tags == "" && cfg.Directory != "",
+		Fresh:  time.Minute,
+	}
+}
+
+// Majors gives the module paths of a prefix that have version tags: the prefix itself for v0 and v1, then prefix/v2 and so on.
+// There may be none. It costs a listing of the tags. A prefix that is itself a major version's is all that there is.
+func (r *Reader) Majors(ctx context.Context, cfg vanity.Config, prefix string) (paths []string, err error) {
+	if _, major, ok := module.SplitPathVersion(prefix); !ok || major != "" {
+		return []string{prefix}, nil
+	}
+	m, err := r.source(cfg).Module(prefix, false)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hasOwn := len(list.Versions) > 0 // +incompatible versions are no majors
+	for _, major := range list.Majors {
+		hasOwn = hasOwn && major != ""
+		paths = append(paths, strings.TrimSuffix(prefix+"/"+major, "/"))
+	}
+	if hasOwn {
+		paths = append([]string{prefix}, paths...)
+	}
+	return paths, nil
+}
+
+// Survey says what a repository has for a configuration: the versions by its pattern, other patterns, and what go.mod declares.
+// It costs a listing of the tags and the reading of one commit.
+func (r *Reader) Survey(ctx context.Context, cfg vanity.Config) (*form.Survey, error) {
+	return form.Ask(ctx, r.source(cfg), cfg.Module)
+}
+
+// Explain says in one line why a repository could not be read, and what to do about that in the server's file. It holds no
+// credentials.
+func Explain(err error, cfg vanity.Config) string {
+	var host *git.Error
+	if !errors.As(err, &host) {
+		return err.Error()
+	}
+	at := check.Redact(cfg.URL)
+	because := fmt.Sprint(host.Err)
+	switch host.Kind {
+	case git.NoRepository:
+		if check.Local(cfg.URL) {
+			return fmt.Sprintf("there is no repository at %s: correct its name", at)
+		}
+		return fmt.Sprintf("there is no repository at %s, or it is private: correct its URL, or let upstream.credentials have what may read it", at)
+	case git.Denied:
+		if strings.HasPrefix(cfg.URL, "http:") {
+			return fmt.Sprintf("%s asks for credentials, which are sent over https alone: name it by an https URL, and its credentials in upstream.credentials", at)
+		}
+		return fmt.Sprintf("%s asks for credentials: name some that may read it in upstream.credentials, or in .netrc and set upstream.netrc to true", at)
+	case git.Refused, git.Forbidden:
+		return fmt.Sprintf("%s refuses the credentials that the server has for it: they have expired or may not read it; renew them in upstream.credentials or .netrc", at)
+	case git.Limited:
+		return fmt.Sprintf("%s limits the rate of requests: try again later (%s)", at, because)
+	case git.Unavailable:
+		return fmt.Sprintf("%s is out of service for now: try again later (%s)", at, because)
+	case git.Timeout:
+		return fmt.Sprintf("%s does not answer in time: try again later (%s)", at, because)
+	case git.Unreachable:
+		return fmt.Sprintf("%s can't be reached: correct its URL, or see to the network (%s)", at, because)
+	case git.Missing:
+		return fmt.Sprintf("%s lacks something that its branches or tags lead to (%s)", at, because)
+	}
+	return fmt.Sprintf("%s answers what no git server does: correct its URL (%s)", at, because)
+}

@@ -2,9 +2,12 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,6 +20,20 @@ import (
 	"example.com/vanity/examples/server/internal/local"
 	"example.com/vanity/examples/server/internal/origin"
 )
+
+// Wildcards gives the import prefixes of a file that stand for more than one module, with their "*": what is below them is not
+// known before somebody asks.
+func Wildcards(c *config.Config) (prefixes []string) {
+	if !c.HasSite() {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
+		if strings.Contains(key, "*") {
+			prefixes = append(prefixes, strings.TrimSuffix(c.Host, "/")+"/"+strings.Trim(key, "/"))
+		}
+	}
+	return prefixes
+}
 
 // A Want is a module and what is wanted of it.
 type Want struct {
@@ -168,44 +185,47 @@ func (s *Server) declared(ctx context.Context, cfg vanity.Config) (string, error
 const gap = 8
 
 // Majors gives those module paths of an entry that have versions: path itself, and path/v2 and so on. A module may begin at any
-// of them, and skip some, so its repository's tags are looked at; only where that can't be, the lists are asked for one by one,
-// until some in a row are empty.
+// of them, and skip some, so its repository's tags are looked at. Where that can't be, the lists are asked for one by one, until
+// some in a row are empty: those that are stored, as the host has failed.
 func (s *Server) Majors(ctx context.Context, e config.Entry, path string) (paths []string, err error) {
+	stem, major, _ := module.SplitPathVersion(path)
+	var header http.Header
 	if s.Origin != nil && e.Config.URL != "" {
-		if paths, err = s.Origin.Majors(ctx, e.Config, path); err == nil || ctx.Err() != nil {
+		paths, err = s.Origin.Majors(ctx, e.Config, path)
+		if err == nil || ctx.Err() != nil {
 			return paths, err
 		}
+		header = storedOnly
+		err = errors.New(origin.Explain(err, e.Config))
 	}
-	stem, major, _ := module.SplitPathVersion(path)
 	if major != "" {
 		return []string{path}, nil
 	}
-	for n, last := 1, 1; n <= last+gap; n++ {
-		p := stem
-		if n > 1 {
-			p = fmt.Sprintf("%s/v%d", stem, n)
-		}
-		list, err := s.listOnce(ctx, moduleOf(e, p))
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case err != nil && n == 1 && !IsAbsent(err):
-			return nil, err // there is nobody to ask, nor anything stored
-		case len(list) > 0:
+	if list, own := s.listOnce(ctx, moduleOf(e, stem), nil); own == nil && len(list) > 0 {
+		paths = append(paths, stem)
+	} else if err == nil && own != nil && !IsAbsent(own) {
+		return nil, own
+	}
+	for n, last := 2, 1; n <= last+gap && ctx.Err() == nil; n++ {
+		p := fmt.Sprintf("%s/v%d", stem, n)
+		if list, other := s.listOnce(ctx, moduleOf(e, p), header); other == nil && len(list) > 0 {
 			paths, last = append(paths, p), n
 		}
 	}
-	return paths, nil
+	if len(paths) > 0 {
+		err = nil // what is there is there
+	}
+	return paths, cmp.Or(ctx.Err(), err)
 }
 
 // listOnce is Versions for one of many questions: a host that is down is not asked again and again.
-func (s *Server) listOnce(ctx context.Context, m Module) ([]string, error) {
+func (s *Server) listOnce(ctx context.Context, m Module, header http.Header) ([]string, error) {
 	path, err := m.path("list")
 	if err != nil {
 		return nil, err
 	}
 	var b strings.Builder
-	resp, err := local.Get(ctx, s.Handler, s.host(), path, nil, &b)
+	resp, err := local.Get(ctx, s.Handler, s.host(), path, header, &b)
 	switch {
 	case err != nil:
 		return nil, err

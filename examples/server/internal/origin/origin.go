@@ -66,6 +66,12 @@ func (r *Reader) Majors(ctx context.Context, cfg vanity.Config, prefix string) (
 	return paths, nil
 }
 
+// Reach says why a repository can't be reached; nil if it can.
+func (r *Reader) Reach(ctx context.Context, cfg vanity.Config) error {
+	_, err := r.source(cfg).Repo.Refs(ctx, "HEAD")
+	return err
+}
+
 // Survey says what a repository has for a configuration: the versions by its pattern, other patterns, and what go.mod declares.
 // It costs a listing of the tags and the reading of one commit.
 func (r *Reader) Survey(ctx context.Context, cfg vanity.Config) (*form.Survey, error) {

@@ -102,10 +102,16 @@ func (s *Server) Get(ctx context.Context, m Module, file string, sink io.Writer)
 	})
 }
 
-// Make is Get for who doesn't want to have the file, but that it was made.
+// Make is Get for who doesn't want to have the file, but that it was made. A zip that was left in a bucket isn't fetched from
+// there. Why there is none, the answer to HEAD doesn't say.
 func (s *Server) Make(ctx context.Context, m Module, file string) (local.Response, error) {
 	return s.patiently(ctx, m, file, func(path string) (local.Response, error) {
-		return local.Head(ctx, s.Handler, s.host(), path, nil)
+		if strings.HasSuffix(file, ".zip") {
+			if resp, err := local.Head(ctx, s.Handler, s.host(), path, nil); err != nil || resp.OK() {
+				return resp, err
+			}
+		}
+		return local.Get(ctx, s.Handler, s.host(), path, nil, io.Discard)
 	})
 }
 

@@ -162,6 +162,39 @@ func (s *Server) Resolve(ctx context.Context, m Module, query string) (string, e
 	return s.info(ctx, m, file)
 }
 
+// A NoModuleError says that a major version has tags and is no module: its go.mod says another path, as that of a repository
+// whose owner didn't know that it must change.
+type NoModuleError struct{ Err error }
+
+func (e *NoModuleError) Error() string { return "it has tags, and is no module: " + e.Err.Error() }
+
+// Wanted gives the versions that are wanted of a module, the lowest first, and the latest of all if all are wanted; where there is
+// none but what the default branch comes to, that is in the list, too. The latest is empty if there is none. A [NoModuleError] is
+// nobody's failure.
+func (s *Server) Wanted(ctx context.Context, w Want) (versions []string, latest string, err error) {
+	if w.Query != "" {
+		v, err := s.Resolve(ctx, w.Module, w.Query)
+		return []string{v}, "", err
+	}
+	if versions, err = s.Versions(ctx, w.Module); err != nil {
+		return nil, "", err
+	}
+	latest, err = s.Latest(ctx, w.Module)
+	switch {
+	case err == nil && !slices.Contains(versions, latest):
+		versions = append(versions, latest)
+	case err != nil && (!IsAbsent(err) || len(versions) == 0):
+		return nil, "", err
+	case err != nil: // all are retracted, or it is no module
+		if _, highest := s.Resolve(ctx, w.Module, versions[len(versions)-1]); IsAbsent(highest) {
+			if _, major, _ := module.SplitPathVersion(w.Path); major != "" {
+				return nil, "", &NoModuleError{highest}
+			}
+		}
+	}
+	return versions, latest, nil
+}
+
 func (s *Server) info(ctx context.Context, m Module, file string) (string, error) {
 	var b strings.Builder
 	if _, err := s.Get(ctx, m, file, &b); err != nil {

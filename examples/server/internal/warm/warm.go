@@ -105,11 +105,16 @@ func (w *work) list(ctx context.Context, wants []fetch.Want) {
 	fetch.Each(ctx, len(wants), cmp.Or(w.Most, most), func(i int) {
 		want := wants[i]
 		w.meter.Begin(want.Path)
-		versions, err := w.versions(ctx, want)
-		if err != nil {
+		versions, _, err := w.Server.Wanted(ctx, want)
+		var none *fetch.NoModuleError
+		switch {
+		case err == nil:
+			found[i] = versions
+		case errors.As(err, &none):
+			w.meter.Printf("%s: %v", want.Path, none)
+		default:
 			w.fail(ctx, "%s: %v", want.Path, err)
 		}
-		found[i] = versions
 	})
 	byPath, known := make(map[fetch.Module]*module), make(map[job]bool)
 	for i, want := range wants {
@@ -126,20 +131,6 @@ func (w *work) list(ctx context.Context, wants []fetch.Want) {
 		}
 	}
 	w.meter.Total(len(w.jobs))
-}
-
-// versions gives the versions that are wanted of one module; where it has none, the one that its default branch comes to.
-func (w *work) versions(ctx context.Context, want fetch.Want) ([]string, error) {
-	if want.Query == "" {
-		if versions, err := w.Server.Versions(ctx, want.Module); err != nil || len(versions) > 0 {
-			return versions, err
-		}
-	}
-	v, err := w.Server.Resolve(ctx, want.Module, cmp.Or(want.Query, "latest"))
-	if err != nil {
-		return nil, err
-	}
-	return []string{v}, nil
 }
 
 func (w *work) do(ctx context.Context, j job) {

@@ -85,6 +85,7 @@ type work struct {
 	bytes   int64
 	paged   int
 	names   map[string]bool // of pages and of modules, as there should be
+	keep    map[string]bool // import paths whose versions could not be listed: their pages stay as they are
 }
 
 // fail tells a fault, of something, if err doesn't say it itself. One of the directory ends the work.
@@ -130,9 +131,18 @@ func (w *work) wants(ctx context.Context) []fetch.Want {
 	for _, err := range errs {
 		w.fail(ctx, "", err)
 	}
+	w.keep = make(map[string]bool)
+	planned := make(map[string]bool)
+	for _, want := range wants {
+		planned[want.Key] = true
+	}
+	for _, e := range w.Entries {
+		w.keep[e.Path] = e.Proxy && !planned[e.Key]
+	}
 	return wants
 }
 
+// modules writes the modules, version by version.
 func (w *work) modules(ctx context.Context) {
 	wants := w.wants(ctx)
 	w.all = make([]*module, len(wants))
@@ -150,6 +160,9 @@ func (w *work) modules(ctx context.Context) {
 			w.meter.Printf("%s: %v", m.Path, none)
 		default:
 			w.fail(ctx, m.Path, err)
+			w.mu.Lock()
+			w.keep[m.Path] = true
+			w.mu.Unlock()
 		}
 	})
 	var jobs []job

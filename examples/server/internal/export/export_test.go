@@ -419,6 +419,31 @@ func TestVanished(t *testing.T) {
 	}
 }
 
+// TestHostDown has a host that fails, with nothing stored: what was exported stays as it is.
+func TestHostDown(t *testing.T) {
+	f := setUp(t)
+	if _, err := f.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := make(map[string]string)
+	for _, name := range files(t, f.dir) {
+		before[name] = read(t, f.dir, name)
+	}
+	f.git.SetDown(true)
+	f.h = testhandler.New(f.c)
+	got, err := f.run(t.Context())
+	if err == nil || err.Error() != "3 failed" || strings.Count(got, " can't be reached: ") != 3 {
+		t.Errorf("%v\n%s", err, got)
+	}
+	after := make(map[string]string)
+	for _, name := range files(t, f.dir) {
+		after[name] = read(t, f.dir, name)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
 // TestStrangers has files that no export has made.
 func TestStrangers(t *testing.T) {
 	f := setUp(t)

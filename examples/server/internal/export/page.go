@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"html/template"
@@ -13,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"errors"
 
 	"example.com/vanity/examples/server/internal/gotags"
 	"example.com/vanity/examples/server/internal/local"
@@ -100,6 +99,11 @@ func (w *work) get(ctx context.Context, importPath, uri string) (local.Response,
 
 // page writes the page of a module: that which people get, with the tags that the go command gets, as one file is for both.
 func (w *work) page(ctx context.Context, importPath string) error {
+	if was, err := w.tree.read(file(importPath)); err == nil && isOurs(was) && w.keep[importPath] {
+		w.note(file(importPath))
+		w.paged++
+		return nil // a page that says that there can't be said more is no better
+	}
 	resp, tagged, err := w.get(ctx, importPath, link(importPath)+"?go-get=1")
 	if err != nil {
 		return err

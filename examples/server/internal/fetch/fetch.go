@@ -27,7 +27,11 @@ import (
 type Server struct {
 	Handler http.Handler
 	Host    string         // of the site, a path behind it being ignored
-	Origin  *origin.Reader // to look for majors, and for causes
+	Origin  *origin.Reader // to look for majors, and for causes; nil for doing without
+
+	// BaseOf gives the base of a GOPROXY for a module path that is named, but is no entry; false if it knows none, and then
+	// the path's page is asked. It may be nil. A forge has modules that nobody lists.
+	BaseOf func(modulePath string) (base string, ok bool)
 
 	waiting hosts
 }

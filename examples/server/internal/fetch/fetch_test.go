@@ -205,6 +205,18 @@ func TestMajors(t *testing.T) {
 	}
 }
 
+// TestBaseOf has a module that the file doesn't name, and nobody has a page for.
+func TestBaseOf(t *testing.T) {
+	server := &fetch.Server{Handler: http.NotFoundHandler(), Host: "git.acme.dev", BaseOf: func(path string) (string, bool) {
+		return "/registry/go/", strings.HasPrefix(path, "git.acme.dev/")
+	}}
+	wants, errs := server.Plan(t.Context(), nil, []string{"git.acme.dev/ann/tool@v1.0.0", "git.acme.dev/ann/tool@v1.0.0", "go.acme.dev/tool"})
+	want := []fetch.Want{{Module: fetch.Module{Path: "git.acme.dev/ann/tool", Base: "/registry/go"}, Query: "v1.0.0"}}
+	if diff := cmp.Diff(want, wants); diff != "" || len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "go.acme.dev/tool: the file has no such module") {
+		t.Errorf("%v (-want +got):\n%s", errs, diff)
+	}
+}
+
 func TestWildcards(t *testing.T) {
 	c := testhandler.Load(t, "host: acme.dev/go/\npaths: {tool: {repo: https://github.com/acme/tool}, \"*\": {repo: \"https://github.com/acme/*\"}, \"/libs/*/\": {repo: \"https://github.com/acme/*\"}}\n")
 	if diff := cmp.Diff([]string{"acme.dev/go/*", "acme.dev/go/libs/*"}, fetch.Wildcards(c)); diff != "" {

@@ -46,13 +46,14 @@ type Want struct {
 // major versions, unless the path is that of one. What can't be planned is told in the errors, which begin with the module or
 // the key, and doesn't hinder the others.
 func (s *Server) Plan(ctx context.Context, entries []config.Entry, args []string) (wants []Want, errs []error) {
+	known := make(map[Want]bool)
 	add := func(name string, found []Want, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 		for _, w := range found {
-			if !slices.Contains(wants, w) {
-				wants = append(wants, w)
+			if !known[w] {
+				wants, known[w] = append(wants, w), true
 			}
 		}
 	}
@@ -100,6 +101,11 @@ func (s *Server) named(ctx context.Context, entries []config.Entry, path, query 
 			return s.family(ctx, e)
 		case e.Path == path, major != "" && e.Path == stem, e.Path == "" && s.declares(ctx, e, path):
 			return []Want{{moduleOf(e, path), query}}, nil
+		}
+	}
+	if s.BaseOf != nil {
+		if base, ok := s.BaseOf(path); ok {
+			return []Want{{Module{Path: path, Base: strings.TrimSuffix(base, "/")}, query}}, nil
 		}
 	}
 	m, err := s.discover(ctx, path)

@@ -58,7 +58,7 @@ func do(ctx context.Context, h http.Handler, method, host, path string, header h
 		return resp, ctx.Err()
 	case broke != nil:
 		return resp, broke
-	case method == http.MethodHead && lengthErr == nil:
+	case method == http.MethodHead && resp.OK() && lengthErr == nil:
 		resp.Bytes = length
 	case method == http.MethodGet && resp.OK() && lengthErr == nil && w.n != length:
 		return resp, fmt.Errorf("the answer has %d bytes instead of %d: %w", w.n, length, io.ErrUnexpectedEOF)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +79,25 @@ func (r *Reader) Reach(ctx context.Context, cfg vanity.Config) error {
 func (r *Reader) Survey(ctx context.Context, cfg vanity.Config) (*form.Survey, error) {
 	return form.Ask(ctx, r.source(cfg), cfg.Module)
 }
+
+// Directories gives the directories of a repository that have version tags by the go command's own rule, DIRECTORY/vX.Y.Z, in
+// order; that of the root is "". Whether there is a module, the tags don't say.
+func (r *Reader) Directories(ctx context.Context, cfg vanity.Config) (dirs []string, err error) {
+	refs, err := r.client.Open(cfg.URL).Refs(ctx, tagsDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		dir, version := path.Split(strings.TrimPrefix(ref.Name, tagsDir))
+		if version == module.CanonicalVersion(version) && version != "" && !module.IsPseudoVersion(version) {
+			dirs = append(dirs, strings.TrimSuffix(dir, "/"))
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs), nil
+}
+
+const tagsDir = "refs/tags/"
 
 // Explain says in one line why a repository could not be read, and what to do about that in the server's file. It holds no
 // credentials.

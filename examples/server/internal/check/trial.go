@@ -19,6 +19,7 @@ import (
 	"example.com/vanity/examples/server/internal/gotags"
 	"example.com/vanity/examples/server/internal/local"
 	"example.com/vanity/examples/server/internal/origin"
+	"example.com/vanity/examples/server/internal/progress"
 	"example.com/vanity/internal/form"
 )
 
@@ -135,11 +136,7 @@ func (t *trial) found(m fetch.Module, versions []string, latest string) {
 	if m.Path != t.Path {
 		name = m.Path + ": "
 	}
-	plural := "s"
-	if len(versions) == 1 {
-		plural = ""
-	}
-	t.say("%s%d version%s, latest %s", name, len(versions), plural, latest)
+	t.say("%s%s, latest %s", name, progress.Count(len(versions), "version"), latest)
 }
 
 // goMod compares the path that go.mod says.
@@ -273,11 +270,7 @@ func (t *trial) repository(ctx context.Context, cfg vanity.Config) {
 		return
 	}
 	t.Config = cfg
-	plural := "s"
-	if len(survey.Versions) == 1 {
-		plural = ""
-	}
-	t.say("%d version%s", len(survey.Versions), plural)
+	t.say("%s", progress.Count(len(survey.Versions), "version"))
 	if survey.Version != "" {
 		t.say("latest %s", survey.Version)
 	}

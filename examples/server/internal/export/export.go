@@ -182,11 +182,11 @@ func (w *work) modules(ctx context.Context) {
 func (w *work) summary(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := fmt.Sprintf("%d of %d versions (%d written, %s", w.was+w.written, w.total, w.written, progress.Size(w.bytes))
+	text := fmt.Sprintf("%d of %s (%d written, %s", w.was+w.written, progress.Count(w.total, "version"), w.written, progress.Size(w.bytes))
 	if w.was > 0 {
 		text += fmt.Sprintf(", %d were there", w.was)
 	}
-	text += fmt.Sprintf(") and %d pages are in %s", w.paged, w.Dir)
+	text += fmt.Sprintf(") and %s are in %s", progress.Count(w.paged, "page"), w.Dir)
 	for _, prefix := range w.Wildcards {
 		w.meter.Printf("%s is not exported: it is a wildcard, whose modules nobody knows; name them as arguments", prefix)
 	}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/zip"
 
 	"example.com/vanity/examples/server/internal/fetch"
+	"example.com/vanity/examples/server/internal/progress"
 )
 
 // A module is one module path.
@@ -76,7 +77,7 @@ func (w *work) do(ctx context.Context, j job) {
 		if err := w.enlist(ctx, j.of); err != nil {
 			w.fail(ctx, j.of.Path, err)
 		} else if !w.Progress.Terminal {
-			w.meter.Printf("%s: %d versions", j.of.Path, len(j.of.done))
+			w.meter.Printf("%s: %s", j.of.Path, progress.Count(len(j.of.done), "version"))
 		}
 	}
 }

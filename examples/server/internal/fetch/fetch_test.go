@@ -18,6 +18,7 @@ import (
 	"example.com/vanity"
 	"example.com/vanity/examples/server/internal/config"
 	"example.com/vanity/examples/server/internal/fetch"
+	"example.com/vanity/examples/server/internal/local"
 	"example.com/vanity/examples/server/internal/origin"
 	"example.com/vanity/examples/server/internal/testhandler"
 	"example.com/vanity/internal/gittest"
@@ -61,10 +62,11 @@ func times(n int, f func(http.ResponseWriter)) (all []func(http.ResponseWriter))
 	return all
 }
 
+const unreachable = "the git host could not be reached; the owner of this server finds the cause in its log"
+
 // TestPatience has the time of a bubble.
 func TestPatience(t *testing.T) {
 	const s = time.Second
-	const unreachable = "the git host could not be reached; the owner of this server finds the cause in its log"
 	for name, tt := range map[string]struct {
 		fail []func(http.ResponseWriter)
 		when []time.Duration
@@ -97,6 +99,15 @@ func TestPatience(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestUnreachable has the library's own words, by which a host that is down is known.
+func TestUnreachable(t *testing.T) {
+	h := vanity.Goproxy("", vanity.Config{URL: "http://127.0.0.1:9/x", Module: "go.acme.dev/tool"})
+	got, err := local.Get(t.Context(), h, "go.acme.dev", "/go.acme.dev/tool/@v/list", nil, io.Discard)
+	if err != nil || got.Status != http.StatusBadGateway || !strings.HasSuffix(got.Text, ": "+unreachable) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -205,6 +205,14 @@ func cut(line string, columns int) string {
 	return string([]rune(line)[:max(columns-1, 0)]) + "…"
 }
 
+// Count writes a number of things, "1 version" or "2 versions".
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // Size writes a number of bytes for people.
 func Size(n int64) string {
 	const units = "kMGTPE"

@@ -99,6 +99,14 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	for n, want := range []string{"0 versions", "1 version", "2 versions"} {
+		if got := progress.Count(n, "version"); got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+}
+
 func TestFor(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {

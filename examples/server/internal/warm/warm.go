@@ -249,17 +249,17 @@ func (w *work) summary(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	again := cmp.Or(w.Again, "the same command")
-	done := w.was + w.fetched
+	done, all := w.was+w.fetched, progress.Count(len(w.jobs), "version")
 	text := told(w.fetched, w.was, w.failed, w.bytes)
 	switch {
 	case ctx.Err() != nil:
-		w.meter.Printf("broken off: %d of %d versions are in the store (%s); run %s again to go on", done, len(w.jobs), text, again)
+		w.meter.Printf("broken off: %d of %s are in the store (%s); run %s again to go on", done, all, text, again)
 		return context.Cause(ctx)
 	case w.failed+w.faults > 0:
-		w.meter.Printf("%d of %d versions are in the store (%s); run %s again for what failed", done, len(w.jobs), text, again)
+		w.meter.Printf("%d of %s are in the store (%s); run %s again for what failed", done, all, text, again)
 		return fmt.Errorf("%d failed", w.failed+w.faults)
 	}
-	w.meter.Printf("all %d versions are in the store (%s)", done, text)
+	w.meter.Printf("all that is wanted is in the store: %s (%s)", all, text)
 	return nil
 }
 

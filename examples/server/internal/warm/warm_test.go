@@ -108,7 +108,7 @@ go.acme.dev/Tool/v3: 1 fetched, SIZE
 go.acme.dev/fresh: 1 fetched, SIZE
 go.acme.dev/late/v2: 1 fetched, SIZE
 go.acme.dev/libs/more: 1 fetched, SIZE
-all 6 versions are in the store (6 fetched, SIZE)
+all that is wanted is in the store: 6 versions (6 fetched, SIZE)
 `
 
 // withoutSizes leaves out what depends on how zips are packed.
@@ -132,7 +132,7 @@ func TestAll(t *testing.T) {
 	}
 	f.git.Reset()
 	got, err = f.run(t.Context(), nil)
-	if want := "all 6 versions are in the store (0 fetched, 0 B, 6 were there)\n"; got != want || err != nil {
+	if want := "all that is wanted is in the store: 6 versions (0 fetched, 0 B, 6 were there)\n"; got != want || err != nil {
 		t.Errorf("again: %v, %q; want %q", err, got, want)
 	}
 	f.git.SetDown(true)
@@ -150,11 +150,11 @@ func TestArguments(t *testing.T) {
 		stored []string
 		fail   bool
 	}{
-		{args: []string{"go.acme.dev/Tool@v1.0.0"}, want: "all 1 versions", stored: []string{"go.acme.dev/!tool/@v/v1.0.0.zip"}},
-		{args: []string{"go.acme.dev/Tool@latest", "go.acme.dev/Tool@v1.1.0"}, want: "all 1 versions", stored: []string{"go.acme.dev/!tool/@v/v1.1.0.zip"}},
-		{args: []string{"go.acme.dev/Tool@all"}, want: "all 3 versions", stored: []string{"go.acme.dev/!tool/v3/@v/v3.0.0.zip"}},
-		{args: []string{"go.acme.dev/Tool/v3"}, want: "all 1 versions", stored: []string{"go.acme.dev/!tool/v3/@v/v3.0.0.zip"}},
-		{args: []string{"go.acme.dev/libs/more"}, want: "all 1 versions"},
+		{args: []string{"go.acme.dev/Tool@v1.0.0"}, want: "store: 1 version (", stored: []string{"go.acme.dev/!tool/@v/v1.0.0.zip"}},
+		{args: []string{"go.acme.dev/Tool@latest", "go.acme.dev/Tool@v1.1.0"}, want: "store: 1 version (", stored: []string{"go.acme.dev/!tool/@v/v1.1.0.zip"}},
+		{args: []string{"go.acme.dev/Tool@all"}, want: "store: 3 versions (", stored: []string{"go.acme.dev/!tool/v3/@v/v3.0.0.zip"}},
+		{args: []string{"go.acme.dev/Tool/v3"}, want: "store: 1 version (", stored: []string{"go.acme.dev/!tool/v3/@v/v3.0.0.zip"}},
+		{args: []string{"go.acme.dev/libs/more"}, want: "store: 1 version ("},
 		{args: []string{"go.acme.dev/page"}, want: "go.acme.dev/page: this server has its page alone", fail: true},
 		{args: []string{"go.acme.dev/none"}, want: "go.acme.dev/none: the file has no such module", fail: true},
 		{args: []string{"go.acme.dev/Tool@v1.7.0"}, want: "go.acme.dev/Tool: not found: go.acme.dev/Tool@v1.7.0: unknown version", fail: true},
@@ -189,7 +189,7 @@ func TestBrokenOff(t *testing.T) {
 		}, "go.acme.dev/Tool")
 		cancel()
 		if err == nil {
-			if n < 6 || !strings.Contains(got, "all 3 versions") {
+			if n < 6 || !strings.Contains(got, "store: 3 versions (") {
 				t.Errorf("%d requests: %s", n, got)
 			}
 			return
@@ -209,7 +209,7 @@ func TestBrokenOff(t *testing.T) {
 				next.ServeHTTP(w, r)
 			})
 		}, "go.acme.dev/Tool")
-		if err != nil || !strings.Contains(got, "all 3 versions") || len(zips(t, f.dir)) != 3 {
+		if err != nil || !strings.Contains(got, "store: 3 versions (") || len(zips(t, f.dir)) != 3 {
 			t.Errorf("after %d requests, again: %v, %s", n, err, got)
 		}
 		for _, zip := range stored {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 
 	"example.com/vanity"
 	"example.com/vanity/internal/check"
@@ -49,11 +50,16 @@ func (r *Reader) Majors(ctx context.Context, cfg vanity.Config, prefix string) (
 	if _, major, ok := module.SplitPathVersion(prefix); !ok || major != "" {
 		return []string{prefix}, nil
 	}
-	m, err := r.source(cfg).Module(prefix, false)
+	source := r.source(cfg)
+	m, err := source.Module(prefix, false)
 	if err != nil {
 		return nil, err
 	}
 	list, err := m.List(ctx)
+	var absent *modrepo.Error
+	if errors.As(err, &absent) && !absent.Owner { // it begins at a later major version
+		return r.later(ctx, source, prefix)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +70,29 @@ func (r *Reader) Majors(ctx context.Context, cfg vanity.Config, prefix string) (
 	}
 	if hasOwn {
 		paths = append([]string{prefix}, paths...)
+	}
+	return paths, nil
+}
+
+// later gives the module paths of the later major versions that have tags.
+func (r *Reader) later(ctx context.Context, source *modrepo.Source, prefix string) (paths []string, err error) {
+	refs, _, err := source.Refs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(refs))
+	for i, ref := range refs {
+		names[i] = ref.Name
+	}
+	var majors []string
+	for _, t := range form.Sort(names, source.TagPrefix+"*"+source.TagSuffix, source.Directory).Versions {
+		if major := semver.Major(t.Version); major != "v0" && major != "v1" {
+			majors = append(majors, major)
+		}
+	}
+	semver.Sort(majors)
+	for _, major := range slices.Compact(majors) {
+		paths = append(paths, prefix+"/"+major)
 	}
 	return paths, nil
 }

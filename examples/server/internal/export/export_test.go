@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -545,6 +546,34 @@ func TestDisk(t *testing.T) {
 	f.dir = ""
 	if _, err := f.run(t.Context()); err == nil {
 		t.Error("no directory: no error")
+	}
+}
+
+// TestAbandoned has what runs left that were killed: one long ago, and one that may be under way.
+func TestAbandoned(t *testing.T) {
+	f := setUp(t)
+	old, young, other := filepath.Join(f.dir, ".export-old"), filepath.Join(f.dir, ".export-young"), filepath.Join(f.dir, ".git")
+	then := time.Now().Add(-48 * time.Hour)
+	for _, dir := range []string{old, young, other} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if dir != young {
+			if err := os.Chtimes(dir, then, then); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, err := f.run(t.Context(), "go.acme.dev/page"); err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	for dir, want := range map[string]bool{old: false, young: true, other: true} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }
 

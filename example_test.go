@@ -1,6 +1,7 @@
 package vanity_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -113,4 +114,38 @@ func show(url string) {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s\n%s", resp.Status, body)
+}
+
+// What a handler has done, for metrics; and a repository that has changed, as its host's webhook says.
+func ExampleWithObserver() {
+	repository, end := exampleRepository()
+	defer end()
+	handler := vanity.Goproxy("/", vanity.Config{URL: repository, Module: "go.acme.dev/tool", Directory: "libs/tool", Tags: "tool-*"},
+		vanity.WithObserver(func(_ context.Context, e vanity.Event) {
+			if e.Kind == "fetch" {
+				fmt.Printf("fetched, with %d requests\n", e.Requests)
+				return
+			}
+			fmt.Println(e.Kind, e.Module, e.Status, "from", e.Source)
+		}))
+	server := httptest.NewServer(handler)
+	defer server.Close()
+
+	list := func() {
+		resp, err := http.Get(server.URL + "/go.acme.dev/tool/@v/list")
+		if err != nil {
+			log.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	list()
+	list()
+	handler.(interface{ Refresh(repository string) }).Refresh(repository)
+	list()
+	// Output:
+	// fetched, with 1 requests
+	// list go.acme.dev/tool 200 from host
+	// list go.acme.dev/tool 200 from memory
+	// fetched, with 1 requests
+	// list go.acme.dev/tool 200 from host
 }

@@ -108,6 +108,18 @@ func (im Import) source(repo *url.URL, dir string) (s Source, err error) {
 	return s, nil
 }
 
+// Display gives the three fields of [Import.Display] that come to the same wherever the repository is; empty if nobody says where
+// files are.
+func (s Source) Display() string {
+	switch {
+	case s.forge != nil:
+		return s.home + " " + s.dir + " " + s.file
+	case s.static != "":
+		return s.static
+	}
+	return ""
+}
+
 func errFields(n int) error { return fmt.Errorf("has %d fields, not 3 (home, directory, file)", n) }
 
 // use takes the templates of a kind of git host.

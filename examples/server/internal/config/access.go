@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func (c *Config) checkAccess(f *check.Faults) {
 	}
 	for user, s := range c.Users {
 		if s.Reveal() != "" {
-			if err := catch(func() { c.Authorization([]string{user}) }); err != nil {
+			if err := Catch(func() { c.Authorization([]string{user}) }); err != nil {
 				addLines(f, fmt.Sprintf("users[%q]", user), err)
 			}
 		}
@@ -47,16 +48,43 @@ func (c *Config) checkAccess(f *check.Faults) {
 	}
 }
 
-// Rule gives the first rule that matches a module path, or a repository as HOST/PATH; nil if none does, so that it is
-// everybody's. The case of letters doesn't matter, as it doesn't to some git hosts and file systems.
-func (c *Config) Rule(name string) *Rule {
+// Rule gives the first rule that matches one of the names of a thing; nil if none does, so that it is everybody's. A name is a
+// module path, or a repository as HOST/PATH. The case of letters doesn't matter, as it doesn't to some git hosts and file
+// systems, nor by which of the site's hosts it is called.
+func (c *Config) Rule(names ...string) *Rule {
+	var all []string
+	for _, name := range names {
+		all = append(all, c.variants(name)...)
+	}
 	for i := range c.Access {
-		if slices.ContainsFunc(c.Access[i].Match, func(pattern string) bool { return matches(pattern, name) }) {
+		if c.Access[i].matches(all) {
 			return &c.Access[i]
 		}
 	}
 	return nil
 }
+
+// variants are what a name is by each of the site's hosts, if it is at one of them.
+func (c *Config) variants(name string) []string {
+	host, rest, _ := strings.Cut(name, "/")
+	hosts := c.names()
+	if !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return []string{name}
+	}
+	for i := range hosts {
+		hosts[i] = strings.TrimSuffix(hosts[i]+"/"+rest, "/")
+	}
+	return hosts
+}
+
+func (r *Rule) matches(names []string) bool {
+	return slices.ContainsFunc(r.Match, func(pattern string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return matches(pattern, name) })
+	})
+}
+
+// AllUsers gives the names of users, sorted.
+func (c *Config) AllUsers() []string { return slices.Sorted(maps.Keys(c.Users)) }
 
 // matches reports whether a pattern matches a name's first elements, as many as the pattern has.
 func matches(pattern, name string) bool {

@@ -11,6 +11,7 @@ import (
 
 	"example.com/vanity"
 	"example.com/vanity/internal/check"
+	"example.com/vanity/internal/discovery"
 )
 
 // An Entry is a module that the file names, without wildcards: what can be checked, warmed and exported without being asked for
@@ -48,52 +49,39 @@ func (c *Config) siteEntry(key string, i vanity.Import) Entry {
 	}
 	if cfg, err := c.Resolve(context.Background(), e.Path); err == nil {
 		e.Proxy, e.Config = true, cfg
-		if u, err := url.Parse(cmp.Or(i.Proxy, c.Proxy)); err == nil {
-			e.Base = strings.TrimSuffix(u.Path, "/")
-		}
+		e.Base = c.baseOf(i)
 	}
 	return e
 }
 
-// repositories gives those that the file names, apart from wildcards, each once.
+// BaseOf gives the base at which the site's proxy serves a module path; empty for the root, and if nothing is known of it.
+func (c *Config) BaseOf(modulePath string) string {
+	longest := 0
+	for key := range c.Paths {
+		longest = max(longest, len(key))
+	}
+	match, _ := discovery.Find(c.Paths, strings.TrimPrefix(modulePath, strings.TrimSuffix(c.Host, "/")+"/"), longest)
+	return c.baseOf(c.Paths[match.Key])
+}
+
+func (c *Config) baseOf(i vanity.Import) string {
+	u, err := url.Parse(cmp.Or(i.Proxy, c.Proxy))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
+}
+
+// repositories gives those that the file names, apart from wildcards, each once, however often it is written.
 func (c *Config) repositories() (urls []string) {
+	seen := make(map[string]bool)
 	for _, e := range c.Catalog() {
-		if e.Config.URL != "" && !check.Local(e.Config.URL) && (vanity.Config{URL: e.Config.URL}).Validate() == nil {
+		name := strings.ToLower(RepositoryName(e.Config.URL))
+		if e.Config.URL != "" && !seen[name] && !check.Local(e.Config.URL) && (vanity.Config{URL: e.Config.URL}).Validate() == nil {
+			seen[name] = true
 			urls = append(urls, e.Config.URL)
 		}
 	}
 	slices.Sort(urls)
-	return slices.Compact(urls)
-}
-
-// PrefixesOf gives the import prefixes whose code is in a repository, named as HOST/PATH, wildcards filled in;
-// and the modules. The case of letters makes no difference.
-func (c *Config) PrefixesOf(repository string) (prefixes []string) {
-	host := strings.TrimSuffix(c.Host, "/") + "/"
-	for key, i := range c.Paths {
-		before, after, wild := strings.Cut(strings.ToLower(RepositoryName(i.Repo)), "*")
-		name, ok := strings.CutPrefix(strings.ToLower(repository), before)
-		if ok && wild {
-			name, ok = strings.CutSuffix(name, after)
-		}
-		if ok && (wild && name != "" && !strings.Contains(name, "/") || !wild && name == "") {
-			prefixes = append(prefixes, strings.TrimSuffix(host+strings.ReplaceAll(strings.Trim(key, "/"), "*", name), "/"))
-		}
-	}
-	for _, m := range c.Modules {
-		if m.Module != "" && strings.EqualFold(RepositoryName(m.URL), repository) {
-			prefixes = append(prefixes, m.Module)
-		}
-	}
-	slices.Sort(prefixes)
-	return slices.Compact(prefixes)
-}
-
-// RepositoryName names a repository as HOST/PATH, without scheme, port and ".git"; a local one by its path.
-func RepositoryName(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return raw
-	}
-	return strings.ToLower(u.Hostname()) + strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")
+	return urls
 }

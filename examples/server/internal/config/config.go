@@ -17,6 +17,7 @@ type Config struct {
 	Admin     string   `yaml:"admin"`            // address of /metrics, /healthz and /readyz; if empty, there are no metrics
 	Log       Log      `yaml:"log"`              //
 	Shutdown  Duration `yaml:"shutdown_timeout"` // for running downloads after SIGTERM; if zero, 5 minutes
+	Delay     Duration `yaml:"shutdown_delay"`   // from SIGTERM, when /readyz says so, to the end of new requests; if zero, none
 	Store     string   `yaml:"store"`            // directory, or URL of a bucket; if empty, answers end with the process
 	Freshness Duration `yaml:"freshness"`        // of lists, latest and branches; if zero, a minute
 	Upstream  Upstream `yaml:"upstream"`

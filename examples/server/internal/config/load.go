@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,11 +45,9 @@ func Parse(data []byte, dir, host string) (*Config, error) {
 	case host != "" && host != c.Host:
 		return nil, fmt.Errorf("host: the file says %q, and the flag -host %q: leave one out", c.Host, host)
 	}
-	if err := c.resolve(dir); err != nil {
-		return nil, err
-	}
+	unresolved := c.resolve(dir)
 	c.locate(dir)
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(unresolved, c.Validate()); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -56,24 +55,63 @@ func Parse(data []byte, dir, host string) (*Config, error) {
 
 // readable puts each of the decoder's faults on a line of its own, in words for who wrote the file.
 func readable(err error) error {
-	var all *yaml.LoadErrors
-	if !errors.As(err, &all) {
-		return err
+	var many *yaml.LoadErrors
+	var one *yaml.LoadError
+	switch {
+	case errors.As(err, &many):
+		var lines []error
+		for _, e := range many.Errors {
+			lines = append(lines, readable(e))
+		}
+		return errors.Join(lines...)
+	case errors.As(err, &one):
+		text := plainWords(one.Message)
+		if one.Mark.Line > 0 {
+			text = fmt.Sprintf("line %d: %s", one.Mark.Line, text)
+		}
+		return errors.New(text)
 	}
-	var lines []error
-	for _, e := range all.Errors {
-		lines = append(lines, errors.New(plainWords.Replace(e.Error())))
-	}
-	return errors.Join(lines...)
+	return err
 }
 
-var plainWords = strings.NewReplacer(
-	"yaml: no documents in stream", "the file is empty",
-	"yaml: expected single document, found multiple", "the file has more than one document: leave out what follows \"---\"",
-	" not found in type config.", " is unknown in ",
-	"<unknown position>: ", "",
-	"cannot construct !!", "there must not be a ",
+var (
+	unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
+	wrongKind    = regexp.MustCompile("(?s)^cannot construct !!(\\w+)(?: `.*`)? into (\\S+)$") // the value may be a secret
 )
+
+// plainWords says what the decoder means to who knows nothing of Go.
+func plainWords(text string) string {
+	if m := unknownField.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("the key %s is unknown here", m[1])
+	}
+	if m := wrongKind.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("there is %s where %s must be", cmp.Or(kindNames[m[1]], m[1]), goKind(m[2]))
+	}
+	switch text {
+	case "yaml: no documents in stream":
+		return "the file is empty"
+	case "yaml: expected single document, found multiple":
+		return `the file has more than one document: leave out what follows "---"`
+	}
+	return text
+}
+
+var kindNames = map[string]string{"seq": "a list", "map": "a mapping", "str": "a text", "int": "a number", "float": "a number", "bool": "true or false", "null": "nothing", "timestamp": "a date"}
+
+// goKind says what is wanted for a type.
+func goKind(name string) string {
+	switch {
+	case name == "string":
+		return "a text"
+	case name == "int":
+		return "a whole number"
+	case name == "bool":
+		return "true or false"
+	case strings.HasPrefix(name, "[]"):
+		return "a list"
+	}
+	return "a mapping"
+}
 
 // surrogates matches each escape, so that an escaped backslash begins none.
 var surrogates = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,9 @@ func (Secret) GoString() string { return "…" }
 // Reveal gives the secret itself.
 func (s Secret) Reveal() string { return s.value }
 
+// isEmpty reports whether there is none, be it that it could not be found.
+func (s Secret) isEmpty() bool { return s.value == "" }
+
 // resolve looks the secret up. The error doesn't hold it.
 func (s *Secret) resolve(dir string) error {
 	kind, name, _ := strings.Cut(s.source, ":")
@@ -47,7 +51,7 @@ func (s *Secret) resolve(dir string) error {
 			return fmt.Errorf("the environment variable %s is not set, or empty", name)
 		}
 	case "file":
-		data, err := os.ReadFile(absolute(dir, name))
+		data, err := readSecret(absolute(dir, name))
 		if err != nil {
 			return err
 		}
@@ -56,6 +60,9 @@ func (s *Secret) resolve(dir string) error {
 			return fmt.Errorf("the file %s is empty", name)
 		}
 	default:
+		if like := strings.ToLower(strings.TrimSpace(kind)); name != "" && (like == "env" || like == "file") {
+			return fmt.Errorf("begins like env: or file:, but isn't written so")
+		}
 		if s.value = s.source; s.value == "" {
 			return errors.New("is empty")
 		}
@@ -63,12 +70,30 @@ func (s *Secret) resolve(dir string) error {
 	return nil
 }
 
+const maxSecret = 64 << 10
+
+func readSecret(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if len(data) > maxSecret {
+		err = fmt.Errorf("the file %s has more than %d bytes: it is no secret", name, maxSecret)
+	}
+	return data, err
+}
+
 // absolute is a name of a file relative to a directory.
 func absolute(dir, name string) string {
-	if name == "" || filepath.IsAbs(name) {
-		return name
+	switch {
+	case name == "":
+		return ""
+	case filepath.IsAbs(name):
+		return filepath.Clean(name)
 	}
-	return filepath.Join(dir, name)
+	return filepath.Join(dir, name) // and clean, as access rules compare
 }
 
 // A Duration is written as "90s", "15m" or "2h".
@@ -78,10 +103,10 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %q is no duration such as 90s, 15m or 2h", n.Line, n.Value)
+		return fmt.Errorf("%q is no duration such as 90s, 15m or 2h", n.Value)
 	}
 	if v <= 0 {
-		return fmt.Errorf("line %d: the duration %q must be more than zero", n.Line, n.Value)
+		return fmt.Errorf("the duration %q must be more than zero", n.Value)
 	}
 	*d = Duration(v)
 	return nil

@@ -4,47 +4,62 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/vanity"
 	"example.com/vanity/internal/check"
+	"example.com/vanity/internal/discovery"
 )
 
 // Validate returns everything that is wrong with a file that could be read, a line each, with the key; nil if it can be served.
 // The files of TLS are looked at, and nothing else outside.
 func (c *Config) Validate() error {
 	var f check.Faults
+	site := c.checkSite(&f)
 	c.checkServer(&f)
 	c.checkBases(&f)
 	c.checkModules(&f)
+	c.checkSources(&f)
 	c.checkMirror(&f)
 	c.checkWebhook(&f)
 	c.checkUpstream(&f)
 	c.checkAccess(&f)
-	return errors.Join(c.checkSite(), f.Err(""))
+	return errors.Join(site, f.Err(""))
 }
 
 // HasSite reports whether there are pages to serve: a file may have a host for nothing but a forge.
-func (c *Config) HasSite() bool {
-	return len(c.Paths) > 0 || c.Gosub == nil && c.Forge == nil && len(c.Modules) == 0 && c.Mirror == nil
-}
+func (c *Config) HasSite() bool { return len(c.Paths) > 0 }
 
-func (c *Config) checkSite() error {
-	if !c.HasSite() {
-		return nil
+// checkSite looks at what pages say. A file that has nothing at all is one that lacks them.
+func (c *Config) checkSite(f *check.Faults) error {
+	if c.HasSite() || c.Gosub == nil && c.Forge == nil && len(c.Modules) == 0 && c.Mirror == nil {
+		return c.Site.Validate()
 	}
-	return c.Site.Validate()
+	for _, field := range []struct {
+		key   string
+		isSet bool
+	}{{"hosts", len(c.Hosts) > 0}, {"cache_max_age", c.CacheMaxAge != 0}, {"proxy", c.Proxy != ""}, {"redirect", c.Redirect != ""}} {
+		if field.isSet {
+			f.Add(field.key, "is for nothing without paths")
+		}
+	}
+	return nil
 }
 
 func (c *Config) checkServer(f *check.Faults) {
 	address(f, "listen", c.Listen)
 	if c.Admin != "" {
 		address(f, "admin", c.Admin)
+		if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
+			f.Add("admin", fmt.Sprintf("%q is taken by listen already", c.Admin))
+		}
 	}
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(f, "log.format", c.Log.Format, "json", "text")
@@ -58,14 +73,18 @@ func (c *Config) checkServer(f *check.Faults) {
 		}
 	}
 	if IsBucket(c.Store) {
-		if u, err := url.Parse(c.Store); err != nil || !slices.Contains([]string{"s3", "gs", "azblob", "file", "mem"}, u.Scheme) {
+		switch u, err := url.Parse(c.Store); {
+		case err == nil && u.User != nil:
+			f.Add("store", "must hold no credentials: leave them to the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+		case err != nil || !slices.Contains([]string{"s3", "gs", "azblob", "file", "mem"}, u.Scheme):
 			f.Add("store", fmt.Sprintf("%s is no bucket: it must begin with s3://, gs://, azblob://, file:// or mem://, or be a directory", check.Quote(check.Redact(c.Store))))
 		}
 	}
 }
 
 func address(f *check.Faults, key, value string) {
-	if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(value)
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || port != strconv.FormatUint(n, 10) {
 		f.Add(key, fmt.Sprintf("%q is no address such as :8080 or 127.0.0.1:8080", value))
 	}
 }
@@ -78,6 +97,7 @@ func oneOf(f *check.Faults, key, value string, words ...string) {
 
 // bases gives the paths that the server answers below, apart from pages, with the keys that say so.
 func (c *Config) bases() (all []base) {
+	all = []base{{"the server itself", "/healthz"}, {"the server itself", "/readyz"}}
 	add := func(key, path string) { all = append(all, base{key, strings.TrimSuffix(path, "/")}) }
 	for _, p := range c.SiteBases() {
 		add("proxy", p)
@@ -97,7 +117,7 @@ func (c *Config) bases() (all []base) {
 	if c.Webhook != nil {
 		add("webhook.path", c.Webhook.Path)
 	}
-	return append(all, base{"the server's own", "/healthz"}, base{"the server's own", "/readyz"})
+	return all
 }
 
 type base struct{ key, path string }
@@ -105,17 +125,26 @@ type base struct{ key, path string }
 // SiteBases gives the paths of this server below which the site's modules are served: that of Proxy, and those of imports that
 // have their own.
 func (c *Config) SiteBases() (bases []string) {
-	proxies := []string{c.Proxy}
-	for _, i := range c.Paths {
-		proxies = append(proxies, i.Proxy)
+	if !c.HasSite() {
+		return nil
 	}
-	for _, p := range proxies {
-		if u, err := url.Parse(p); err == nil && (u.Host == "" || slices.Contains(c.names(), strings.ToLower(u.Hostname()))) && p != "" {
-			bases = append(bases, strings.TrimSuffix(u.Path, "/"))
+	site := discovery.Site{Host: c.Host, Hosts: c.Hosts, Proxy: c.Proxy}
+	if c.Proxy != "" {
+		bases = append(bases, c.Proxy)
+	}
+	for _, i := range c.Paths {
+		if i.Proxy != "" && site.Serves(discovery.Import(i)) {
+			bases = append(bases, i.Proxy)
 		}
 	}
-	slices.Sort(bases)
-	return slices.Compact(bases)
+	own := bases[:0]
+	for _, b := range bases {
+		if u, err := url.Parse(b); err == nil && (u.Host == "" || slices.Contains(c.names(), strings.ToLower(u.Hostname()))) {
+			own = append(own, strings.TrimSuffix(u.Path, "/"))
+		}
+	}
+	slices.Sort(own)
+	return slices.Compact(own)
 }
 
 // names are the host names of the site.
@@ -128,19 +157,37 @@ func (c *Config) names() []string {
 	return names
 }
 
+// aPath is what a base may be made of: what no router takes for something else.
+var aPath = regexp.MustCompile(`^(/[A-Za-z0-9._~@+=,-]+)+$`)
+
 // checkBases looks for what would be answered by two.
 func (c *Config) checkBases(f *check.Faults) {
 	seen := make(map[string]string)
 	for _, b := range c.bases() {
 		switch {
-		case b.path != "" && (!strings.HasPrefix(b.path, "/") || path.Clean(b.path) != b.path || strings.ContainsAny(b.path, "{}?#%\\ ")):
-			f.Add(b.key, fmt.Sprintf("%q must be a path such as /go, without empty elements, \"..\", escapes and braces", b.path))
+		case b.path != "" && (!aPath.MatchString(b.path) || strings.Contains(b.path+"/", "/../") || strings.Contains(b.path+"/", "/./")):
+			f.Add(b.key, fmt.Sprintf("%q must be a path such as /go, of ASCII letters and digits, and without empty elements and \"..\"", b.path))
 		case b.path == "" && (b.key == "mirror.base" || b.key == "webhook.path"):
 			f.Add(b.key, "missing: a path of its own, such as /git or /webhook")
 		case seen[b.path] != "":
 			f.Add(b.key, fmt.Sprintf("%q is taken by %s already", b.path+"/", seen[b.path]))
 		}
 		seen[b.path] = b.key
+	}
+	delete(seen, "")
+	c.checkHidden(f, seen)
+}
+
+// checkHidden looks for pages at whose paths something else answers.
+func (c *Config) checkHidden(f *check.Faults, bases map[string]string) {
+	_, rest, _ := strings.Cut(strings.TrimSuffix(c.Host, "/"), "/")
+	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
+		at := strings.TrimSuffix(strings.TrimSuffix("/"+rest, "/")+"/"+strings.Trim(key, "/"), "/")
+		for _, base := range slices.Sorted(maps.Keys(bases)) {
+			if at == base || strings.HasPrefix(at, base+"/") {
+				f.Add(fmt.Sprintf("paths[%q]", key), fmt.Sprintf("nobody gets to its page: %s answers below %q", bases[base], base+"/"))
+			}
+		}
 	}
 }
 
@@ -150,11 +197,11 @@ func (c *Config) checkModules(f *check.Faults) {
 			addLines(f, fmt.Sprintf("modules[%d]", i), err)
 		}
 	}
-	if c.Gosub != nil {
-		addLines(f, "gosub", catch(func() { vanity.Gosub(c.Gosub.Base, c.Gosub.Options()...) }))
+	if c.Gosub != nil && !slices.ContainsFunc(c.Gosub.SealKeys, Secret.isEmpty) {
+		addLines(f, "gosub", Catch(func() { vanity.Gosub(c.Gosub.Base, c.Gosub.Options()...) }))
 	}
 	if c.Forge != nil {
-		c.Forge.check(f)
+		addLines(f, "forge", c.Forge.Forge().Validate())
 	}
 }
 
@@ -176,8 +223,8 @@ func (g *Gosub) Options() (opts []vanity.Option) {
 	return opts
 }
 
-// catch gives the error that a constructor panics with, on a value that is data here.
-func catch(f func()) (err error) {
+// Catch gives the error that a constructor panics with, on a value that is data here.
+func Catch(f func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			var ok bool
@@ -196,7 +243,7 @@ func addLines(f *check.Faults, key string, err error) {
 		return
 	}
 	for line := range strings.Lines(err.Error()) {
-		f.Add(key, strings.TrimPrefix(strings.TrimSpace(line), "vanity: "))
+		f.Add(key, strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "vanity: "), "Gosub: "), "forge: "))
 	}
 }
 
@@ -222,7 +269,7 @@ func (c *Config) checkMirror(f *check.Faults) {
 
 func absoluteURL(f *check.Faults, key, raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(check.Text(raw)) > 0 || strings.ContainsAny(raw, " \t") {
 		f.Add(key, fmt.Sprintf("%s is no http or https URL without credentials and query", check.Quote(check.Redact(raw))))
 	}
 }
@@ -235,7 +282,7 @@ func (c *Config) checkWebhook(f *check.Faults) {
 		f.Add("webhook.secrets", "missing: without one anybody could send events")
 	}
 	for i, s := range c.Webhook.Secrets {
-		if len(s.Reveal()) < 16 {
+		if n := len(strings.TrimSpace(s.Reveal())); !s.isEmpty() && n < 16 {
 			f.Add(fmt.Sprintf("webhook.secrets[%d]", i), "is shorter than 16 bytes: anybody could guess it")
 		}
 	}
@@ -254,6 +301,14 @@ func (c *Config) checkUpstream(f *check.Faults) {
 	}
 	if u.CallersRights && c.Forge != nil {
 		f.Add("upstream", "callers_rights excludes forge: repositories on this machine have no host to ask")
+	}
+	if u.CallersRights && c.Mirror != nil {
+		f.Add("upstream", "callers_rights excludes mirror: a mirror has no host to ask who may read it")
+	}
+	for i, m := range c.Modules {
+		if u.CallersRights && check.Local(m.URL) {
+			f.Add("upstream", fmt.Sprintf("callers_rights excludes modules[%d]: a repository on this machine has no host to ask", i))
+		}
 	}
 	for i, cred := range u.Credentials {
 		p, err := url.Parse(cred.URL)

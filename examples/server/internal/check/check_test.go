@@ -105,6 +105,7 @@ go.acme.dev/log  ok  1 version, latest v0.1.0, tags log/v*
 go.acme.dev/new  ok  0 versions, latest v0.0.0-20240101000000-e3879dabd891, tags v*
     note: there are no versions yet: the latest is what the default branch comes to
 go.acme.dev/root  ok  3 versions, tags v*, from REPO/root itself
+    note: the tag v4.0.0 makes no version of it: the module's go.mod declares its path as "go.acme.dev/root/v2", which is not of this path's major version
 go.acme.dev/tool  ok  2 versions, latest v1.1.0, go.acme.dev/tool/v2: 1 version, latest v2.0.0, tags tool-*
 modules[0]  ok  go.acme.dev/root/v2: 2 versions, latest v2.0.0, tags v*
     note: go.acme.dev/root/v4: there are tags of it, but not found: go.acme.dev/root/v4: the module's go.mod declares its path as "go.acme.dev/root/v2", which is not of this path's major version

@@ -284,6 +284,12 @@ func (t *trial) repository(ctx context.Context, cfg vanity.Config) {
 		t.fault("there is no go.mod in the directory %q of %s: correct directory", cfg.Directory, t.lead(survey))
 	case len(survey.Declared) > 0 && !declares(survey, t.Path):
 		t.fault("go.mod of %s says module %.200q, and not %s: change go.mod, or the path here", t.lead(survey), survey.Declared[0].Path, cmp.Or(survey.Module, t.Path))
+	case len(survey.Versions) > 0 && survey.Version == "" && survey.Refusal != nil:
+		say := t.note // there are others
+		if len(survey.Versions) == 1 {
+			say = t.fault
+		}
+		say("the tag %s makes no version of it: %v", t.lead(survey), survey.Refusal)
 	case len(survey.Versions) == 0 && len(survey.Others) > 0:
 		t.fault("the go command takes no tag for a version%s, and set proxy to have them served", strings.Replace(hintOf(survey), "correct tags", "name that pattern in tags", 1))
 	case len(survey.Versions) == 0 && len(survey.Odd) > 0:

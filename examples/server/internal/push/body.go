@@ -41,9 +41,18 @@ func newPlaces() *places {
 
 // An arrival is a body that is read.
 type arrival struct {
-	deadline *http.ResponseController
-	sent     chan struct{} // closed when it has to go
+	readDeadline
+	sent chan struct{} // closed when it has to go
 }
+
+// A readDeadline sets when reading ends. Where there is no such thing, the server's own counts.
+type readDeadline struct{ of *http.ResponseController }
+
+func (d readDeadline) in(t time.Duration) { _ = d.of.SetReadDeadline(time.Now().Add(t)) }
+
+func (d readDeadline) now() { _ = d.of.SetReadDeadline(time.Unix(1, 0)) }
+
+func (d readDeadline) none() { _ = d.of.SetReadDeadline(time.Time{}) }
 
 // A refusal is what to answer instead.
 type refusal struct {
@@ -51,21 +60,20 @@ type refusal struct {
 	text   string
 }
 
-// read reads a body. It keeps its place in memory until leave is called, which is never nil.
-func (p *places) read(w http.ResponseWriter, r *http.Request) (body []byte, leave func(), refused *refusal) {
+// read reads a body. It keeps its place in memory until leave is called, which is never nil. The deadline is left as it was last set.
+func (p *places) read(w http.ResponseWriter, r *http.Request, d readDeadline) (body []byte, leave func(), refused *refusal) {
 	leave = func() {}
 	if r.ContentLength > maxBody {
 		return nil, leave, &refusal{http.StatusRequestEntityTooLarge, tooLarge}
 	}
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	a := &arrival{http.NewResponseController(w), make(chan struct{})}
+	a := &arrival{d, make(chan struct{})}
 	if refused := p.wait(p.small, r, nil, timeout.C, p.evict); refused != nil {
 		return nil, leave, refused
 	}
 	leave = func() { <-p.small }
-	defer a.setDeadline(time.Time{})
-	a.setDeadline(time.Now().Add(patience))
+	a.in(patience)
 	p.enter(a)
 	defer p.remove(a)
 	src := http.MaxBytesReader(w, r.Body, maxBody)
@@ -87,7 +95,7 @@ func (p *places) read(w http.ResponseWriter, r *http.Request) (body []byte, leav
 func (a *arrival) readLarge(begun []byte, src io.Reader) ([]byte, error) {
 	body := bytes.NewBuffer(append(make([]byte, 0, maxBody+bytes.MinRead), begun...))
 	for {
-		a.setDeadline(time.Now().Add(pace))
+		a.in(pace)
 		if _, err := io.CopyN(body, src, step); errors.Is(err, io.EOF) {
 			return body.Bytes(), nil
 		} else if err != nil {
@@ -95,9 +103,6 @@ func (a *arrival) readLarge(begun []byte, src io.Reader) ([]byte, error) {
 		}
 	}
 }
-
-// setDeadline sets that of reading. Where there is no such thing, the server's own counts.
-func (a *arrival) setDeadline(t time.Time) { _ = a.deadline.SetReadDeadline(t) }
 
 // refusalOf says how to answer an error of reading.
 func (a *arrival) refusalOf(err error) *refusal {
@@ -168,5 +173,5 @@ func (p *places) evict() {
 	a := p.arriving[0]
 	p.arriving = p.arriving[1:]
 	close(a.sent)
-	a.setDeadline(time.Unix(1, 0))
+	a.now()
 }

@@ -87,8 +87,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve does what a hook wants, and says how to answer it. Who is refused before his body is there isn't waited for.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) (status int, text string) {
 	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // or net/http reads the rest of the body before it answers
+		w.Header().Set("Connection", "close") // or net/http reads the rest of the body before it answers, as it does then
 	}
+	deadline := readDeadline{http.NewResponseController(w)}
+	deadline.in(pace)
 	if r.Method != http.MethodPost {
 		return http.StatusMethodNotAllowed, "webhooks come by POST"
 	}
@@ -99,11 +101,13 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (status int, tex
 	if !host.early(h.keys, r.Header) { // there is no need to read it
 		return unauthorized()
 	}
-	body, leave, refused := h.places.read(w, r)
+	body, leave, refused := h.places.read(w, r, deadline)
 	defer leave()
 	if refused != nil {
+		deadline.in(pace)
 		return refused.status, refused.text
 	}
+	deadline.none()
 	w.Header().Del("Connection")
 	if !host.signed(h.keys, r.Header, body) {
 		return unauthorized()

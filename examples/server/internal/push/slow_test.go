@@ -3,6 +3,7 @@ package push_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -84,6 +85,7 @@ func TestUnsigned(t *testing.T) {
 		"GitHub, longer than it may": {[]string{"X-GitHub-Event: push", "X-Hub-Signature-256: " + noSignature}, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			length := 1000
 			if tt.want == 413 {
 				length = 25<<20 + 1
@@ -93,6 +95,7 @@ func TestUnsigned(t *testing.T) {
 			if got := s.answer(); got != tt.want {
 				t.Errorf("status %d, want %d", got, tt.want)
 			}
+			io.Copy(io.Discard, s.in) // until the server closes the connection
 		})
 	}
 }

@@ -1,11 +1,14 @@
 package vanity_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -311,6 +314,26 @@ func TestAuthGosub(t *testing.T) {
 	} {
 		if res, body := metaGet(t, h, "GET", path); res.StatusCode != want || res.Header.Get("Cache-Control") != "private, no-store" {
 			t.Errorf("%s: %s %v %.200s", path, res.Status, res.Header, body)
+		}
+	}
+}
+
+// TestProbeFails has an owner's function that fails at the go command's probe: he finds the cause in the log.
+func TestProbeFails(t *testing.T) {
+	fail := vanity.WithAuth(func(*http.Request, string, string) error { return errors.New("the database is down") })
+	site := vanity.Site{Host: "go.acme.test", Paths: map[string]vanity.Import{"tool": {Repo: "https://github.com/acme/tool"}}}
+	for name, handler := range map[string]func(...vanity.Option) http.Handler{
+		"Goproxy": func(opts ...vanity.Option) http.Handler { return vanity.Goproxy("/", at(toolConfig, "https://github.com/acme/mono"), opts...) },
+		"Meta":    func(opts ...vanity.Option) http.Handler { return vanity.Meta(site, opts...) },
+	} {
+		var log bytes.Buffer
+		r := httptest.NewRequest(http.MethodHead, "/", nil)
+		r.Host = "go.acme.test"
+		r.SetBasicAuth("ann", "password")
+		w := httptest.NewRecorder()
+		handler(fail, vanity.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).ServeHTTP(w, r)
+		if got := log.String(); w.Code != 500 || strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "the database is down") {
+			t.Errorf("%s: %d, logged: %s", name, w.Code, got)
 		}
 	}
 }

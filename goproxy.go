@@ -630,6 +630,9 @@ func (o *options) probe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		rp = errorReply(err, false)
 	}
+	if rp.Status == http.StatusInternalServerError {
+		o.log().ErrorContext(r.Context(), "vanity: request failed", "path", r.URL.Path, "status", rp.Status, "err", err)
+	}
 	o.guarded(rp).Write(w, r)
 	return err
 }

@@ -48,6 +48,9 @@ func Start(tb testing.TB) *Server {
 		tb.Skipf("!!! %s is not set: nothing is tested against an S3 server. See package s3test.", Variable)
 	}
 	s := &Server{Bucket: "answers", AccessKey: rand.Text(), Secret: rand.Text(), tb: tb, dir: tb.TempDir()}
+	if !hasXattrs(s.dir) {
+		tb.Skipf("!!! the file system of %s keeps no extended attributes: nothing is tested against an S3 server. Set TMPDIR to one that does.", os.TempDir())
+	}
 	s.Line = newLine(tb)
 	s.Start()
 	tb.Cleanup(func() {

@@ -130,7 +130,8 @@ func TestStatic(t *testing.T) {
 	}
 	cmd := exec.Command("/server", "-config", "/server.yaml")
 	cmd.Dir, cmd.Env = "/", []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = diesWithUs()
+	cmd.SysProcAttr.Chroot, cmd.SysProcAttr.Credential = root, &syscall.Credential{Uid: 65532, Gid: 65532}
 	p := startCommand(t, cmd, file)
 	for path, want := range map[string]string{"/go/go.acme.test/tool/@v/list": "v1.0.0\nv1.1.0\n", "/go/go.acme.test/tool/@v/v1.1.0.mod": "module go.acme.test/tool\n"} {
 		if status, body := get(t, p.url+path); status != 200 || body != want {

@@ -125,7 +125,7 @@ const addresses = "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n"
 func startFile(t testing.TB, file string, env []string, args ...string) *process {
 	t.Helper()
 	cmd := command(t, env, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = diesWithUs()
 	return startCommand(t, cmd, file)
 }
 

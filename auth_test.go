@@ -323,8 +323,10 @@ func TestProbeFails(t *testing.T) {
 	fail := vanity.WithAuth(func(*http.Request, string, string) error { return errors.New("the database is down") })
 	site := vanity.Site{Host: "go.acme.test", Paths: map[string]vanity.Import{"tool": {Repo: "https://github.com/acme/tool"}}}
 	for name, handler := range map[string]func(...vanity.Option) http.Handler{
-		"Goproxy": func(opts ...vanity.Option) http.Handler { return vanity.Goproxy("/", at(toolConfig, "https://github.com/acme/mono"), opts...) },
-		"Meta":    func(opts ...vanity.Option) http.Handler { return vanity.Meta(site, opts...) },
+		"Goproxy": func(opts ...vanity.Option) http.Handler {
+			return vanity.Goproxy("/", at(toolConfig, "https://github.com/acme/mono"), opts...)
+		},
+		"Meta": func(opts ...vanity.Option) http.Handler { return vanity.Meta(site, opts...) },
 	} {
 		var log bytes.Buffer
 		r := httptest.NewRequest(http.MethodHead, "/", nil)

@@ -102,9 +102,6 @@ func (s *Store) obtain(ctx context.Context, a *answer) (*content, error) {
 		e.content.release()
 	}
 	c, err := s.load(ctx, a)
-	if err == nil && a.then != nil {
-		a.then(ctx, c, false)
-	}
 	if err == nil || ctx.Err() != nil || isReadError(err) && a.rank == pins {
 		return c, err
 	}
@@ -155,10 +152,14 @@ func (s *Store) load(ctx context.Context, a *answer) (*content, error) {
 		return nil, fs.ErrNotExist
 	}
 	c, err := s.loadStored(ctx, a)
-	if err == nil {
-		s.remember(a, c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	if a.then != nil { // before anybody gets it from memory: the process that stored it may have been killed too early
+		a.then(ctx, c, false)
+	}
+	s.remember(a, c)
+	return c, nil
 }
 
 func (s *Store) loadStored(ctx context.Context, a *answer) (*content, error) {

@@ -230,7 +230,6 @@ func (k *killing) renew() {
 	}
 	k.n++
 	k.rec = k.w.newRecord(k.t, filepath.Join(k.root, fmt.Sprint(k.n)))
-	k.rec.killed = true
 }
 
 func (k *killing) start() *process {

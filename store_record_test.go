@@ -29,12 +29,11 @@ type record struct {
 	w   *wavering
 	dir string
 
-	mu     sync.Mutex
-	fixed  map[string]string // answers that must never change, by file
-	seen   map[string]bool   // files that there were answers for, or that are stored
-	given  map[string]bool   // versions that there was an info of
-	killed bool              // whoever fills the store may be, at any time
-	pins   map[string]string // commits by version
+	mu    sync.Mutex
+	fixed map[string]string // answers that must never change, by file
+	seen  map[string]bool   // files that there were answers for, or that are stored
+	given map[string]bool   // versions that there was an info of
+	pins  map[string]string // commits by version
 }
 
 func (w *wavering) newRecord(t *testing.T, dir string) *record {
@@ -58,10 +57,6 @@ func (r *record) infos() []string {
 // ask asks a server for a file such as /@v/v1.0.0.info, and notes a whole answer.
 func (r *record) ask(base, file string) (status int, err error) {
 	given := r.infos()
-	if r.killed { // before it stored go.mod, by which a version is listed while the host is down
-		stored := r.stored()
-		given = slices.DeleteFunc(given, func(v string) bool { return !slices.Contains(stored, v) })
-	}
 	resp, err := http.Get(base + "/" + waveringPath + file)
 	if err != nil {
 		return 0, err

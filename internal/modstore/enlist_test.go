@@ -9,6 +9,7 @@ import (
 
 	"example.com/vanity/internal/git"
 	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/modproxy"
 	"example.com/vanity/internal/modrepo"
 	"example.com/vanity/internal/modstore"
 )
@@ -223,4 +224,37 @@ func TestListedBeforeServed(t *testing.T) {
 			<-info
 		}
 	})
+}
+
+// A version whose info was stored by a process that was killed before there was a go.mod is listed while the host is down, for
+// all who come after somebody was given the info; and with it those that were listed before. It is listed before it is given.
+func TestVersionOfKilledProcess(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	s := newShelf()
+	first := newClient(t, local(r), modstore.Options{Backing: modstore.NewBacking(s)})
+	first.get("/@v/v1.0.0.info")
+	first.get("/@v/v1.1.0.info")
+	for _, name := range []string{modPath + "/@v/v1.1.0.mod", modPath + "/@v/v1.1.0.mod.sum", modPath + "/@v/list.sum", servedName, servedName + ".sum"} {
+		delete(s.entries, name)
+	}
+	s.entries[modPath+"/@v/list"] = "v1.0.0\n"
+	h := local(r)
+	h.fail(git.Broken)
+	second := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+	listed := 0
+	s.before = func(name string) {
+		if name != servedName {
+			return
+		}
+		listed++
+		if _, _, ok := second.store.Ready(t.Context(), &second.m, modproxy.Info, modPath+"/@v/v1.1.0.info"); ok {
+			t.Error("the info is given before the version is listed")
+		}
+	}
+	second.get("/@v/v1.1.0.info")
+	if listed == 0 {
+		t.Error("the version is not listed")
+	}
+	newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)}).want("/@v/list", "v1.0.0\nv1.1.0\n", true)
 }

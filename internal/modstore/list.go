@@ -176,6 +176,9 @@ func (s *Store) notePinned(ctx context.Context, a *answer, version string, c *co
 				return
 			}
 		}
+		// Whoever stored the info was killed, or its host failed, before there was a go.mod: the inventory hasn't the version,
+		// and it must be found while the host is down.
+		s.enlist(ctx, s.list(a.of), version, isListed(version))
 	}
 	s.enlist(ctx, s.inventory(a.of), "", true) // by which is known that the module was served before
 }
@@ -188,10 +191,15 @@ func (s *Store) noteGoMod(ctx context.Context, m Module, version string, c *cont
 	s.enlist(ctx, s.inventory(m), version, true)
 }
 
+// isListed reports whether a version is listed whenever it has a tag: pseudo-versions never are, and +incompatible ones not always.
+func isListed(version string) bool {
+	return !module.IsPseudoVersion(version) && !modrepo.IsIncompatible(version)
+}
+
 // enlist adds a version to a list that doesn't have it; where there is no list, one may have to be made.
 func (s *Store) enlist(ctx context.Context, a *answer, version string, create bool) {
-	if module.IsPseudoVersion(version) || modrepo.IsIncompatible(version) && a.join != nil {
-		version = "" // they are not listed, or not always
+	if module.IsPseudoVersion(version) || a.join != nil && !isListed(version) {
+		version = ""
 	}
 	unlock, err := s.lists.lock(ctx, a.name)
 	if err != nil {
@@ -206,6 +214,9 @@ func (s *Store) enlist(ctx context.Context, a *answer, version string, create bo
 	there := ok || len(versions) > 0
 	if !there && !create || ok && (version == "" || slices.Contains(versions, version)) {
 		return
+	}
+	if !there && a.join != nil { // it is served from now on, and must have what the inventory has
+		versions, _ = s.untagged(ctx, a.of, nil)
 	}
 	if version != "" {
 		versions = append(versions, version)

@@ -1,6 +1,6 @@
 module example.com/vanity/examples/goproxycacher
 
-go 1.25.0
+go 1.26.0
 
 require (
 	example.com/vanity v0.0.0

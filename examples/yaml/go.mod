@@ -1,6 +1,6 @@
 module example.com/vanity/examples/yaml
 
-go 1.25.0
+go 1.26.0
 
 replace example.com/vanity => ../..
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -173,8 +174,13 @@ func (r *commitReader) commit(p *Pack, h Hash, parent func(Hash)) (*Commit, erro
 	if size > maxCommit {
 		return nil, failf(Broken, "commit %s has %d bytes, more than %d", h, size, maxCommit)
 	}
+	rc, err := p.Open(h)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
 	r.buf = slices.Grow(r.buf[:0], int(size))[:size]
-	if err := p.readFull(h, r.buf); err != nil {
+	if _, err := io.ReadFull(rc, r.buf); err != nil {
 		return nil, err
 	}
 	c, err := parseCommit(h, r.buf, parent)

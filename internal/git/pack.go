@@ -167,17 +167,6 @@ func (p *Pack) cost(i int32) int64 {
 	return most
 }
 
-// readFull reads an object's content, whose size is known.
-func (p *Pack) readFull(h Hash, data []byte) error {
-	rc, err := p.Open(h)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	_, err = io.ReadFull(rc, data)
-	return err
-}
-
 func absent(h Hash) error {
 	return fmt.Errorf("object %s: %w", h, fs.ErrNotExist)
 }

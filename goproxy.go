@@ -617,10 +617,6 @@ func (o *options) isProbe(r *http.Request, path string) bool {
 }
 
 func (o *options) serveProbe(w http.ResponseWriter, r *http.Request) {
-	if o.observer == nil {
-		o.probe(w, r)
-		return
-	}
 	o.observe(w, r, Event{Kind: "probe"}, func(w http.ResponseWriter) (string, error) { return "", o.probe(w, r) })
 }
 
@@ -631,7 +627,7 @@ func (o *options) probe(w http.ResponseWriter, r *http.Request) error {
 		rp = errorReply(err, false)
 	}
 	if rp.Status == http.StatusInternalServerError {
-		o.log().ErrorContext(r.Context(), "vanity: request failed", "path", r.URL.Path, "status", rp.Status, "err", err)
+		o.logFailure(r, slog.LevelError, rp.Status, err)
 	}
 	o.guarded(rp).Write(w, r)
 	return err
@@ -861,10 +857,15 @@ func hostReply(e *git.Error, text string) reply.Reply {
 
 // report logs a failure, by whose it is.
 func (h *handler) report(r *http.Request, status int, err error) {
+	h.logFailure(r, h.level(status, err), status, err)
+}
+
+// logFailure logs why a request got no answer but a status.
+func (o *options) logFailure(r *http.Request, level slog.Level, status int, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // nobody failed
 	}
-	h.log().Log(r.Context(), h.level(status, err), "vanity: request failed", "path", r.URL.Path, "status", status, "err", err)
+	o.log().Log(r.Context(), level, "vanity: request failed", "path", r.URL.Path, "status", status, "err", err)
 }
 
 // level tells what the owner must know from what only a caller got wrong. Where the owner named the repository, it is

@@ -317,11 +317,7 @@ func (g *gosubHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serve(w, r, rest, ok)
 		return
 	}
-	if g.observer != nil {
-		g.observe(w, r, Event{Kind: "form"}, func(w http.ResponseWriter) (string, error) { return "", g.serveForm(w, r) })
-		return
-	}
-	g.serveForm(w, r)
+	g.observe(w, r, Event{Kind: "form"}, func(w http.ResponseWriter) (string, error) { return "", g.serveForm(w, r) })
 }
 
 func (g *gosubHandler) serveForm(w http.ResponseWriter, r *http.Request) error {

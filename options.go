@@ -382,8 +382,12 @@ func WithTemplates(t *template.Template) Option {
 	return func(o *options) { o.templates = templates }
 }
 
-// observe answers a request by serve, and tells the observer of it.
+// observe answers a request by serve, and tells the observer of it, if there is one.
 func (o *options) observe(w http.ResponseWriter, r *http.Request, e Event, serve func(w http.ResponseWriter) (source string, err error)) {
+	if o.observer == nil {
+		serve(w)
+		return
+	}
 	began, counted := time.Now(), &observe.Writer{ResponseWriter: w}
 	e.Err = errNoOutcome // by runtime.Goexit, if this stays
 	defer func() {

@@ -424,10 +424,6 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isRead:
 		a.kind, a.reply = "page", reply.MethodNotAllowed
 	}
-	if m.observer == nil {
-		a.reply().Write(w, r)
-		return
-	}
 	m.observe(w, r, Event{Kind: a.kind, Module: a.prefix}, func(w http.ResponseWriter) (string, error) {
 		a.reply().Write(w, r)
 		return "", nil
@@ -435,10 +431,6 @@ func (m *metaHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *metaHandler) serveGoGet(w http.ResponseWriter, r *http.Request, page *goGetPage) {
-	if m.observer == nil {
-		m.goGet(page).Write(w, r)
-		return
-	}
 	m.observe(w, r, Event{Kind: "go-get", Module: page.prefix}, func(w http.ResponseWriter) (string, error) {
 		m.goGet(page).Write(w, r)
 		return "", nil

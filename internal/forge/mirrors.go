@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -33,9 +31,8 @@ type index struct {
 
 const (
 	indexAge   = time.Minute
-	indexShare = 20      // an index is good for so many times as long as it takes to make, if that is more
-	maxDirs    = 1 << 20 // directories that are looked at
-	maxTrees   = 64      // directory trees that are remembered
+	indexShare = 20 // an index is good for so many times as long as it takes to make, if that is more
+	maxTrees   = 64 // directory trees that are remembered
 )
 
 var trees = struct {
@@ -147,7 +144,6 @@ func (m *Mirrors) current(ctx context.Context) (*index, error) {
 	if other := m.index.Load(); other != x {
 		return other, nil // somebody was quicker
 	}
-	// Whoever is impatient would leave all the work to the next one.
 	made, err := newIndex(m.dir)
 	if err != nil {
 		return nil, fmt.Errorf("looking for mirrors: %v", err) // none that isn't there must look like a module that isn't
@@ -160,31 +156,10 @@ func (m *Mirrors) current(ctx context.Context) (*index, error) {
 // What this process may not read is no mirror.
 func newIndex(dir string) (*index, error) {
 	x := &index{since: time.Now(), repos: make(map[string]string)}
-	groups, left := []string{""}, maxDirs
-	for len(groups) > 0 {
-		at := groups[len(groups)-1]
-		groups = groups[:len(groups)-1]
-		err := eachDir(filepath.Join(dir, filepath.FromSlash(at)), func(name string) error {
-			if left--; left < 0 {
-				return fmt.Errorf("there are more than %d directories in %s", maxDirs, dir)
-			}
-			below := path.Join(at, name)
-			switch k, err := kindOf(filepath.Join(dir, filepath.FromSlash(below))); {
-			case err != nil:
-				return passOver(err)
-			case k == repository:
-				return passOver(x.add(dir, below))
-			case k == group && !strings.HasSuffix(name, suffix):
-				groups = append(groups, below)
-			}
-			return nil
-		})
-		if at != "" {
-			err = passOver(err)
-		}
-		if err != nil {
-			return nil, err
-		}
+	// Whoever is impatient would leave all the work to the next one.
+	err := Walk(context.Background(), dir, func(below string) error { return passOver(x.add(dir, below)) }, passOver)
+	if err != nil {
+		return nil, err
 	}
 	x.good = max(indexAge, indexShare*time.Since(x.since))
 	return x, nil
@@ -209,30 +184,4 @@ func (x *index) add(dir, below string) error {
 		x.longest = max(x.longest, len(name))
 	}
 	return nil
-}
-
-// eachDir calls do for the directories in a directory, in no order, but for those whose names begin with a dot.
-func eachDir(dir string, do func(name string) error) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for {
-		entries, err := f.ReadDir(1000)
-		for _, e := range entries {
-			if !e.IsDir() || e.Name()[0] == '.' {
-				continue
-			}
-			if err := do(e.Name()); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"example.com/vanity/examples/server/internal/gotags"
 )
 
 // probe is a path element that no module has, unless a page claims everything.
@@ -13,26 +15,26 @@ const probe = "doctor-probe"
 
 // discover finds the tag that the go command takes. If there is none, but a list, found is with an empty tag, and the list
 // was looked at.
-func (d *doctor) discover(ctx context.Context) (tag importTag, found bool) {
+func (d *doctor) discover(ctx context.Context) (tag gotags.Import, found bool) {
 	page, a := d.page(ctx, "page", d.path)
 	if page == nil {
-		return importTag{}, false
+		return gotags.Import{}, false
 	}
-	if len(page.imports) == 0 {
+	if len(page.Imports) == 0 {
 		if d.isProxyInstead(ctx) {
 			d.warn("page", "nothing, if "+d.given.String()+" is to be named in GOPROXY; to serve "+d.host()+" itself, it must answer ?go-get=1",
 				"%s has no go-import tag, but %s has a list: it is taken for the base of a GOPROXY", a.at(), d.given)
 			d.goproxy(ctx, d.given, "", false)
-			return importTag{}, true
+			return gotags.Import{}, true
 		}
 		d.noTags(page, a)
-		return importTag{}, false
+		return gotags.Import{}, false
 	}
 	d.pageLine(a, page)
-	tag, others, err := page.choose(d.path)
+	tag, others, err := choose(page.Imports, d.path)
 	if err != nil {
 		d.noChoice(page, err)
-		return importTag{}, false
+		return gotags.Import{}, false
 	}
 	found = d.checkTag(tag, others)
 	found = d.checkPrefix(ctx, tag) && found
@@ -48,7 +50,7 @@ func pageURL(path string) *url.URL {
 }
 
 // page gets the page for a path; nil if there is none to be read, which it says.
-func (d *doctor) page(ctx context.Context, step, path string) (*page, *answer) {
+func (d *doctor) page(ctx context.Context, step, path string) (*gotags.Page, *answer) {
 	u := pageURL(path)
 	a, err := d.web.get(ctx, u)
 	if err != nil && (a == nil || len(a.body) == 0) {
@@ -56,38 +58,38 @@ func (d *doctor) page(ctx context.Context, step, path string) (*page, *answer) {
 		d.fail(step, mend, "%s: %s", u, saw)
 		return nil, nil
 	}
-	p := parsePage(a.body)
+	p := gotags.Read(a.body)
 	return &p, a
 }
 
 // pageLine says of a page with tags how it came.
-func (d *doctor) pageLine(a *answer, p *page) {
+func (d *doctor) pageLine(a *answer, p *gotags.Page) {
 	if a.status != http.StatusOK {
-		d.warn("page", "answer with 200: the go command reads the tags of any answer, but caches and other readers don't", "%s: %s, with %s", a.at(), a, plural(len(p.imports), "go-import tag"))
+		d.warn("page", "answer with 200: the go command reads the tags of any answer, but caches and other readers don't", "%s: %s, with %s", a.at(), a, plural(len(p.Imports), "go-import tag"))
 	} else {
-		d.ok("page", "%s: %s, %s", a.at(), a, plural(len(p.imports), "go-import tag"))
+		d.ok("page", "%s: %s, %s", a.at(), a, plural(len(p.Imports), "go-import tag"))
 	}
-	for _, content := range p.odd {
+	for _, content := range p.Odd {
 		d.warn("page", `write content="PREFIX VCS URL", with a directory of the repository as the fourth field or none`, "a go-import tag that is passed over, as it has neither three fields nor four: %q", content)
 	}
-	if p.unseen > 0 {
-		d.warn("page", "write the tags into the head, before anything else", "%s not read: behind the head, in a comment, or with another name than go-import", plural(p.unseen, "go-import tag"))
+	if p.Unseen > 0 {
+		d.warn("page", "write the tags into the head, before anything else", "%s not read: behind the head, in a comment, or with another name than go-import", plural(p.Unseen, "go-import tag"))
 	}
-	if p.err != nil {
-		d.warn("page", "write the page as UTF-8, and the tags before anything else", "what follows the tags can't be read: %v", p.err)
+	if p.Err != nil {
+		d.warn("page", "write the page as UTF-8, and the tags before anything else", "what follows the tags can't be read: %v", p.Err)
 	}
 }
 
 // noTags says why a page has none.
-func (d *doctor) noTags(p *page, a *answer) {
+func (d *doctor) noTags(p *gotags.Page, a *answer) {
 	mend := "answer ?go-get=1 there, as vanity.Meta does, with <meta name=\"go-import\" content=\"" + d.path + " mod https://…\"> in the head"
 	switch {
-	case len(p.odd) > 0:
+	case len(p.Odd) > 0:
 		mend = `write content="PREFIX VCS URL", with a directory of the repository as the fourth field or none`
-		d.fail("page", mend, "%s: the content of its go-import tag has neither three fields nor four: %q", a.at(), p.odd[0])
-	case p.err != nil && (p.unseen > 0 || a.status == http.StatusOK):
-		d.fail("page", "write the page as UTF-8, and the go-import tag before anything else in the head", "%s can't be read before any tag: %v", a.at(), p.err)
-	case p.unseen > 0:
+		d.fail("page", mend, "%s: the content of its go-import tag has neither three fields nor four: %q", a.at(), p.Odd[0])
+	case p.Err != nil && (p.Unseen > 0 || a.status == http.StatusOK):
+		d.fail("page", "write the page as UTF-8, and the go-import tag before anything else in the head", "%s can't be read before any tag: %v", a.at(), p.Err)
+	case p.Unseen > 0:
 		d.fail("page", `write <meta name="go-import" …> into the head, not into the body, a comment or a script`, "%s: its go-import tag is not where the go command reads it, or has another name", a.at())
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		d.fail("page", d.logIn(a, a.asked), "%s: %s%s", a.at(), a, a.why())
@@ -132,32 +134,32 @@ func (d *doctor) isProxyInstead(ctx context.Context) bool {
 	return false
 }
 
-func (d *doctor) noChoice(p *page, err error) {
+func (d *doctor) noChoice(p *gotags.Page, err error) {
 	if !errors.Is(err, errNoMatch) {
 		d.fail("tag", "leave one: the go command takes none of two that match, unless one says mod and the other doesn't", "%s: %v", d.path, err)
 		return
 	}
 	var prefixes []string
-	for _, t := range p.imports {
-		prefixes = append(prefixes, t.prefix)
+	for _, t := range p.Imports {
+		prefixes = append(prefixes, t.Prefix)
 	}
 	d.fail("tag", "write the prefix as it is imported: "+d.path+", or what it is below, without a scheme", "no tag's prefix is %s or above it: %s", d.path, some(prefixes))
 }
 
 // checkPrefix looks at the page of the prefix, as the go command does where it has found the tag elsewhere.
-func (d *doctor) checkPrefix(ctx context.Context, tag importTag) bool {
-	if tag.prefix == d.path {
+func (d *doctor) checkPrefix(ctx context.Context, tag gotags.Import) bool {
+	if tag.Prefix == d.path {
 		return true
 	}
-	p, a := d.page(ctx, "prefix", tag.prefix)
+	p, a := d.page(ctx, "prefix", tag.Prefix)
 	if p == nil {
 		return false
 	}
-	mend := "answer " + tag.prefix + " and all paths below it with the same tags"
-	there, _, err := p.choose(d.path)
+	mend := "answer " + tag.Prefix + " and all paths below it with the same tags"
+	there, _, err := choose(p.Imports, d.path)
 	switch {
-	case err != nil && len(p.imports) == 0 && p.err != nil:
-		d.fail("prefix", mend, "%s can't be read before any tag: %v", a.at(), p.err)
+	case err != nil && len(p.Imports) == 0 && p.Err != nil:
+		d.fail("prefix", mend, "%s can't be read before any tag: %v", a.at(), p.Err)
 	case err != nil:
 		d.fail("prefix", mend, "%s: %s, %v", a.at(), a, err)
 	case there != tag:
@@ -171,17 +173,17 @@ func (d *doctor) checkPrefix(ctx context.Context, tag importTag) bool {
 
 // checkBelow looks at a page below, as the go command does for packages, for the module's next major version, and for
 // modules that it may hold. Where there is nothing, only they aren't found.
-func (d *doctor) checkBelow(ctx context.Context, tag importTag) {
+func (d *doctor) checkBelow(ctx context.Context, tag gotags.Import) {
 	u := pageURL(d.path + "/" + probe)
-	mend := "answer all paths below " + tag.prefix + " with the same tags: /v2 and modules below are found by them"
+	mend := "answer all paths below " + tag.Prefix + " with the same tags: /v2 and modules below are found by them"
 	a, err := d.web.get(ctx, u)
 	if err != nil {
 		saw, _ := explain(err, u.Hostname())
 		d.warn("below", mend, "%s: %s", u, saw)
 		return
 	}
-	p := parsePage(a.body)
-	there, _, err := p.choose(d.path + "/" + probe)
+	p := gotags.Read(a.body)
+	there, _, err := choose(p.Imports, d.path+"/"+probe)
 	switch {
 	case err != nil && errors.Is(err, errNoMatch):
 		d.warn("below", mend, "%s: %s, %v", u, a, err)
@@ -189,7 +191,7 @@ func (d *doctor) checkBelow(ctx context.Context, tag importTag) {
 		d.fail("below", mend, "%s: %v", u, err)
 	case there == tag:
 		d.ok("below", "%s has the same tag", u)
-	case within(there.prefix, d.path+"/"+probe):
+	case within(there.Prefix, d.path+"/"+probe):
 		d.fail("below", mend, "%s claims to be a prefix of its own, as any path below might: %q", u, there)
 	default:
 		d.fail("below", mend, "%s has another tag: %q", u, there)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+
+	"example.com/vanity/examples/server/internal/gotags"
 )
 
 // Options say what to look at.
@@ -159,17 +161,17 @@ func (d *doctor) walk(ctx context.Context) {
 	switch {
 	case !found:
 		d.skip("the module", "the go command finds nothing to ask")
-	case tag.vcs == "mod":
-		base, err := url.Parse(tag.repo)
+	case tag.VCS == "mod":
+		base, err := url.Parse(tag.Repo)
 		if err != nil { // which the tag's check has said
 			return
 		}
-		d.goproxy(ctx, base, tag.prefix, true)
-	case tag.vcs == "git":
+		d.goproxy(ctx, base, tag.Prefix, true)
+	case tag.VCS == "git":
 		d.repository(ctx, tag)
-	case tag.vcs != "":
-		d.warn("repository", "try it: GOPROXY=direct go mod download "+d.path+"@latest", "%s of %s is not looked at: only git is", tag.repo, tag.vcs)
-		d.skip("the module", "the go command fetches it by "+tag.vcs)
+	case tag.VCS != "":
+		d.warn("repository", "try it: GOPROXY=direct go mod download "+d.path+"@latest", "%s of %s is not looked at: only git is", tag.Repo, tag.VCS)
+		d.skip("the module", "the go command fetches it by "+tag.VCS)
 	}
 }
 
@@ -217,7 +219,7 @@ func (d *doctor) known(ctx context.Context) {
 	}
 	prefix := strings.Join(elems[:3], "/")
 	d.ok("server", "the go command asks %s for no page, but clones https://%s", d.host(), prefix)
-	d.repository(ctx, importTag{prefix: prefix, vcs: "git", repo: "https://" + prefix})
+	d.repository(ctx, gotags.Import{Prefix: prefix, VCS: "git", Repo: "https://" + prefix})
 }
 
 // within reports whether path is prefix, or below it.

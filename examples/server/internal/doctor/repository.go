@@ -13,19 +13,20 @@ import (
 	"golang.org/x/mod/semver"
 
 	"example.com/vanity"
+	"example.com/vanity/examples/server/internal/gotags"
 	"example.com/vanity/internal/git"
 )
 
 // repository looks at a module that the go command clones by itself. What it would make of the clone is what a
 // vanity.Goproxy makes of the same repository, and so that is looked at.
-func (d *doctor) repository(ctx context.Context, tag importTag) {
+func (d *doctor) repository(ctx context.Context, tag gotags.Import) {
 	const step = "repository"
-	u, err := url.Parse(tag.repo)
+	u, err := url.Parse(tag.Repo)
 	if err != nil {
 		return
 	}
 	if u.Scheme != "https" && u.Scheme != "http" {
-		d.warn(step, "lead there by https, if others are to have it; try it: GOPROXY=direct go mod download "+d.path+"@latest", "%s is not looked at: only what is reached by https is", tag.repo)
+		d.warn(step, "lead there by https, if others are to have it; try it: GOPROXY=direct go mod download "+d.path+"@latest", "%s is not looked at: only what is reached by https is", tag.Repo)
 		d.skip("the module", "the go command clones it by itself")
 		return
 	}
@@ -42,7 +43,7 @@ func (d *doctor) repository(ctx context.Context, tag importTag) {
 	if m == nil {
 		return
 	}
-	cfg := vanity.Config{URL: tag.repo, Module: m.path, Directory: m.dir, Tags: path.Join(m.dir, "v*")}
+	cfg := vanity.Config{URL: tag.Repo, Module: m.path, Directory: m.dir, Tags: path.Join(m.dir, "v*")}
 	if err := cfg.Validate(); err != nil {
 		d.warn(step, "try it: GOPROXY=direct go mod download "+m.path+"@latest", "is not looked into: %v", err)
 		return
@@ -117,20 +118,20 @@ type inRepository struct {
 }
 
 // place finds it for a module path, as the go command does (as of Go 1.26); false if there can't be such a module.
-func place(tag importTag, modPath string) (inRepository, bool) {
+func place(tag gotags.Import, modPath string) (inRepository, bool) {
 	below, _, ok := module.SplitPathVersion(modPath)
-	if modPath == tag.prefix {
+	if modPath == tag.Prefix {
 		below = modPath
 	}
-	if !ok || !within(below, tag.prefix) {
+	if !ok || !within(below, tag.Prefix) {
 		return inRepository{}, false
 	}
-	return inRepository{modPath, path.Join(strings.TrimPrefix(below[len(tag.prefix):], "/"), tag.dir)}, true
+	return inRepository{modPath, path.Join(strings.TrimPrefix(below[len(tag.Prefix):], "/"), tag.Subdir)}, true
 }
 
 // tagged says which versions of a repository the go command sees, and of which module; nil for none. It is the longest
 // path with tags of its own, or else the prefix.
-func (d *doctor) tagged(tag importTag, refs []git.Ref) *inRepository {
+func (d *doctor) tagged(tag gotags.Import, refs []git.Ref) *inRepository {
 	const step = "versions"
 	if len(refs) == 0 {
 		d.fail(step, "push something", "the repository is empty")
@@ -143,7 +144,7 @@ func (d *doctor) tagged(tag importTag, refs []git.Ref) *inRepository {
 		}
 	}
 	var m inRepository
-	for _, p := range candidates(d.path, tag.prefix) {
+	for _, p := range candidates(d.path, tag.Prefix) {
 		at, ok := place(tag, p)
 		if !ok {
 			continue
@@ -153,7 +154,7 @@ func (d *doctor) tagged(tag importTag, refs []git.Ref) *inRepository {
 		}
 	}
 	if m.path == "" {
-		d.fail(step, "write the prefix without the major version", "a repository at %s can't hold a module %s", tag.prefix, d.path)
+		d.fail(step, "write the prefix without the major version", "a repository at %s can't hold a module %s", tag.Prefix, d.path)
 		return nil
 	}
 	if m.path != d.path {
@@ -161,14 +162,14 @@ func (d *doctor) tagged(tag importTag, refs []git.Ref) *inRepository {
 	}
 	pattern := path.Join(m.dir, "vX.Y.Z")
 	if versions := m.versions(names); len(versions) > 0 {
-		d.ok(step, "%s of %s for %s by the pattern %s, the highest %s", plural(len(versions), "tag"), tag.repo, m.path, pattern, latest(versions, notRetracted))
+		d.ok(step, "%s of %s for %s by the pattern %s, the highest %s", plural(len(versions), "tag"), tag.Repo, m.path, pattern, latest(versions, notRetracted))
 		return &m
 	}
 	mend := "tag a release as " + pattern
 	if others := versionLike(names); len(others) > 0 {
 		mend += "; or, as the tags have another pattern (" + some(others) + "), lead there by mod and a GOPROXY that knows it: in vanity.Import set Proxy and Tags"
 	}
-	d.warn(step, mend, "no tag of %s is for %s: the go command would make a pseudo-version of its default branch", tag.repo, m.path)
+	d.warn(step, mend, "no tag of %s is for %s: the go command would make a pseudo-version of its default branch", tag.Repo, m.path)
 	return &m
 }
 

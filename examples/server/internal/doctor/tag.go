@@ -4,23 +4,25 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"example.com/vanity/examples/server/internal/gotags"
 )
 
 // checkTag says what there is to say of the tag that the go command takes, and reports whether it can.
-func (d *doctor) checkTag(tag importTag, others []importTag) bool {
-	u, err := url.Parse(tag.repo)
+func (d *doctor) checkTag(tag gotags.Import, others []gotags.Import) bool {
+	u, err := url.Parse(tag.Repo)
 	switch {
 	case err != nil:
 		d.fail("tag", "write a URL, such as https://go.acme.dev/go", "%s: its URL is none: %v", tag, err)
 	case u.Scheme == "":
-		d.fail("tag", "write the URL with its scheme: https://"+tag.repo, "%s: its URL has no scheme", tag)
+		d.fail("tag", "write the URL with its scheme: https://"+tag.Repo, "%s: its URL has no scheme", tag)
 	case u.Scheme == "file":
 		d.fail("tag", "write an https URL: the go command takes no file from a page", "%s: its URL is a file's", tag)
-	case tag.vcs == "mod" && u.Scheme != "https" && u.Scheme != "http":
+	case tag.VCS == "mod" && u.Scheme != "https" && u.Scheme != "http":
 		d.fail("tag", "write the base of a GOPROXY with https", "%s: a GOPROXY is reached by https or http", tag)
-	case !slices.Contains([]string{"mod", "git", "hg", "svn", "bzr", "fossil"}, tag.vcs):
-		d.fail("tag", "write mod or git (hg, svn, bzr or fossil)", "%s: %q is no version control system", tag, tag.vcs)
-	case strings.HasPrefix(tag.dir, "/") || strings.HasPrefix(tag.dir, "-"):
+	case !slices.Contains([]string{"mod", "git", "hg", "svn", "bzr", "fossil"}, tag.VCS):
+		d.fail("tag", "write mod or git (hg, svn, bzr or fossil)", "%s: %q is no version control system", tag, tag.VCS)
+	case strings.HasPrefix(tag.Subdir, "/") || strings.HasPrefix(tag.Subdir, "-"):
 		d.fail("tag", "write the directory without a slash or dash before it", "%s: its directory is refused", tag)
 	default:
 		d.ok("tag", "%s", tag)
@@ -31,8 +33,8 @@ func (d *doctor) checkTag(tag importTag, others []importTag) bool {
 }
 
 // warnTag says what of a tag the go command puts up with.
-func (d *doctor) warnTag(tag importTag, others []importTag, u *url.URL) {
-	if tag.dir != "" {
+func (d *doctor) warnTag(tag gotags.Import, others []gotags.Import, u *url.URL) {
+	if tag.Subdir != "" {
 		d.warn("tag", "none, if nobody has an older Go; else lead there by mod and the base of a GOPROXY, as vanity.Goproxy is", "a tag with a directory is nothing to Go 1.24 and older")
 	}
 	if u.User != nil {
@@ -47,7 +49,7 @@ func (d *doctor) warnTag(tag importTag, others []importTag, u *url.URL) {
 		d.warn("tag", "write the URL at which others reach it", "%s is an address of this machine, or of a private network", u.Host)
 	}
 	for _, other := range others {
-		if tag.vcs == "mod" && len(other.prefix) > len(tag.prefix) {
+		if tag.VCS == "mod" && len(other.Prefix) > len(tag.Prefix) {
 			d.warn("tag", "print no mod tag for a short prefix next to a tag for a longer one, if that is meant", "it is taken in the place of one with a longer prefix, %q, as mod comes first", other)
 		}
 	}
@@ -55,10 +57,10 @@ func (d *doctor) warnTag(tag importTag, others []importTag, u *url.URL) {
 
 // checkReaders says what pkg.go.dev finds on the page, to link to the source: the one tag of a repository, or a go-source
 // tag with the same prefix.
-func (d *doctor) checkReaders(p *page) {
+func (d *doctor) checkReaders(p *gotags.Page) {
 	const step = "pkg.go.dev"
 	repository, prefix := "", ""
-	for _, fields := range p.links {
+	for _, fields := range p.Links {
 		if len(fields) < 2 || !within(d.path, fields[1]) {
 			continue
 		}

@@ -850,7 +850,7 @@ func hostReply(e *git.Error, text string) reply.Reply {
 	case git.Timeout:
 		return message(http.StatusGatewayTimeout, reply.Never, "the git host did not answer in time; try again later")
 	case git.Unreachable:
-		return message(http.StatusBadGateway, reply.Never, "the git host could not be reached; the owner of this server finds the cause in its log")
+		return message(http.StatusBadGateway, reply.Never, reply.Unreachable)
 	}
 	return message(http.StatusBadGateway, reply.Never, "the git host's answer could not be used; the owner of this server finds the cause in its log")
 }

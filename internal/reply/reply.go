@@ -39,6 +39,9 @@ const (
 	Zip  = "application/zip"
 )
 
+// Unreachable is what is said of a git host that doesn't answer, in a text of status 502: who asks for much at once goes by it.
+const Unreachable = "the git host could not be reached; the owner of this server finds the cause in its log"
+
 // A Reply is everything that one request comes to.
 type Reply struct {
 	Status       int

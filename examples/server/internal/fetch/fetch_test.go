@@ -22,6 +22,7 @@ import (
 	"example.com/vanity/examples/server/internal/origin"
 	"example.com/vanity/examples/server/internal/testhandler"
 	"example.com/vanity/internal/gittest"
+	"example.com/vanity/internal/reply"
 )
 
 func TestMain(m *testing.M) { os.Exit(gittest.Main(m)) }
@@ -62,8 +63,6 @@ func times(n int, f func(http.ResponseWriter)) (all []func(http.ResponseWriter))
 	return all
 }
 
-const unreachable = "the git host could not be reached; the owner of this server finds the cause in its log"
-
 // TestPatience has the time of a bubble.
 func TestPatience(t *testing.T) {
 	const s = time.Second
@@ -78,8 +77,8 @@ func TestPatience(t *testing.T) {
 		"busy":           {times(3, status(503, "busy", "")), []time.Duration{0, 1 * s, 3 * s, 7 * s}, ""},
 		"busy for ever":  {times(9, status(503, "busy", "")), []time.Duration{0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s}, "busy"},
 		"an hour":        {times(1, status(429, "slow", "3600")), []time.Duration{0}, "slow: that is too long to wait"},
-		"down for once":  {times(1, status(502, unreachable, "")), []time.Duration{0, 1 * s}, ""},
-		"down":           {times(9, status(502, unreachable, "")), []time.Duration{0, 1 * s, 3 * s}, unreachable},
+		"down for once":  {times(1, status(502, reply.Unreachable, "")), []time.Duration{0, 1 * s}, ""},
+		"down":           {times(9, status(502, reply.Unreachable, "")), []time.Duration{0, 1 * s, 3 * s}, reply.Unreachable},
 		"silent":         {times(9, status(504, "no answer", "")), []time.Duration{0, 1 * s, 3 * s}, "no answer"},
 		"gone":           {times(1, status(502, "commit x is gone", "")), []time.Duration{0}, "commit x is gone"},
 		"not found":      {times(1, status(404, "not found", "")), []time.Duration{0}, "not found"},
@@ -106,7 +105,7 @@ func TestPatience(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	h := vanity.Goproxy("", vanity.Config{URL: "http://127.0.0.1:9/x", Module: "go.acme.dev/tool"})
 	got, err := local.Get(t.Context(), h, "go.acme.dev", "/go.acme.dev/tool/@v/list", nil, io.Discard)
-	if err != nil || got.Status != http.StatusBadGateway || !strings.HasSuffix(got.Text, ": "+unreachable) {
+	if err != nil || got.Status != http.StatusBadGateway || !strings.HasSuffix(got.Text, ": "+reply.Unreachable) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

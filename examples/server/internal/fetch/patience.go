@@ -11,15 +11,15 @@ import (
 	"time"
 
 	"example.com/vanity/examples/server/internal/local"
+	"example.com/vanity/internal/reply"
 )
 
 const (
-	tries       = 6                // of a request that a host has no time for
-	downTries   = 3                // of one that doesn't reach the host
-	backOff     = time.Second      // after the first of them; doubled after each
-	longest     = 15 * time.Minute // that a host is waited for
-	downAfter   = 3                // requests that failed so, one after the other, and the host is given up
-	unreachable = "the git host could not be reached"
+	tries     = 6                // of a request that a host has no time for
+	downTries = 3                // of one that doesn't reach the host
+	backOff   = time.Second      // after the first of them; doubled after each
+	longest   = 15 * time.Minute // that a host is waited for
+	downAfter = 3                // requests that failed so, one after the other, and the host is given up
 )
 
 // ErrGivenUp says that a git host was not asked, having failed before.
@@ -141,7 +141,7 @@ func isBusy(resp local.Response) bool {
 
 // isDown reports whether an answer says that the git host doesn't answer.
 func isDown(resp local.Response) bool {
-	return resp.Status == http.StatusGatewayTimeout || resp.Status == http.StatusBadGateway && strings.Contains(resp.Text, unreachable)
+	return resp.Status == http.StatusGatewayTimeout || resp.Status == http.StatusBadGateway && strings.Contains(resp.Text, reply.Unreachable)
 }
 
 func retryAfter(h http.Header) (time.Duration, bool) {

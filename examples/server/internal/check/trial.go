@@ -17,7 +17,6 @@ import (
 	"example.com/vanity/examples/server/internal/config"
 	"example.com/vanity/examples/server/internal/fetch"
 	"example.com/vanity/examples/server/internal/gotags"
-	"example.com/vanity/examples/server/internal/local"
 	"example.com/vanity/examples/server/internal/origin"
 	"example.com/vanity/examples/server/internal/progress"
 	"example.com/vanity/internal/form"
@@ -47,9 +46,7 @@ func (t *trial) run(ctx context.Context) {
 
 // tags gives the go-import tags of the entry's page; nil if there is a fault.
 func (t *trial) tags(ctx context.Context) (imports []gotags.Import) {
-	host, rest, _ := strings.Cut(t.Path, "/")
-	var page bytes.Buffer
-	resp, err := local.Get(ctx, t.Handler, host, (&url.URL{Path: "/" + rest, RawQuery: "go-get=1"}).RequestURI(), nil, &page)
+	page, resp, err := t.GoGet(ctx, t.Path)
 	switch {
 	case err != nil:
 		t.fault("its page can't be had: %v", cause(ctx, err))
@@ -58,7 +55,7 @@ func (t *trial) tags(ctx context.Context) (imports []gotags.Import) {
 		t.fault("its page is answered with %d: %s", resp.Status, resp.Text)
 		return nil
 	}
-	all, _ := gotags.Parse(page.Bytes())
+	all, _ := gotags.Parse(page)
 	for _, i := range all {
 		if i.Prefix == t.Path {
 			imports = append(imports, i)

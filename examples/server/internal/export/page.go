@@ -89,7 +89,7 @@ func link(importPath string) string {
 	return (&url.URL{Path: "/" + rest}).EscapedPath()
 }
 
-// get asks for a page.
+// get asks for a page that is for people.
 func (w *work) get(ctx context.Context, importPath, uri string) (local.Response, []byte, error) {
 	host, _, _ := strings.Cut(importPath, "/")
 	var b bytes.Buffer
@@ -104,7 +104,7 @@ func (w *work) page(ctx context.Context, importPath string) error {
 		w.paged++
 		return nil // a page that says that there can't be said more is no better
 	}
-	resp, tagged, err := w.get(ctx, importPath, link(importPath)+"?go-get=1")
+	tagged, resp, err := w.Server.GoGet(ctx, importPath)
 	if err != nil {
 		return err
 	}

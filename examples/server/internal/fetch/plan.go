@@ -127,14 +127,11 @@ func (s *Server) declares(ctx context.Context, e config.Entry, path string) bool
 
 // discover finds by its page who serves a module that is no entry: one of a wildcard, or a nested one.
 func (s *Server) discover(ctx context.Context, path string) (Module, error) {
-	host, rest, _ := strings.Cut(path, "/")
-	var page bytes.Buffer
-	asked := (&url.URL{Path: "/" + rest, RawQuery: "go-get=1"}).RequestURI()
-	resp, err := local.Get(ctx, s.Handler, host, asked, nil, &page)
+	page, resp, err := s.GoGet(ctx, path)
 	if err != nil {
 		return Module{}, err
 	}
-	imports, _ := gotags.Parse(page.Bytes())
+	imports, _ := gotags.Parse(page)
 	for _, i := range imports {
 		if resp.OK() && i.VCS == "mod" && i.Has(path) {
 			u, err := url.Parse(i.Repo)
@@ -144,6 +141,14 @@ func (s *Server) discover(ctx context.Context, path string) (Module, error) {
 		}
 	}
 	return Module{}, errors.New("the file has no such module that this server serves: name it as in an import")
+}
+
+// GoGet asks for the page of an import path as the go command does. Any other status than 200 comes without one, and is no error.
+func (s *Server) GoGet(ctx context.Context, importPath string) (page []byte, resp local.Response, err error) {
+	host, rest, _ := strings.Cut(importPath, "/")
+	var b bytes.Buffer
+	resp, err = local.Get(ctx, s.Handler, host, (&url.URL{Path: "/" + rest, RawQuery: "go-get=1"}).RequestURI(), nil, &b)
+	return b.Bytes(), resp, err
 }
 
 // family gives the module paths of an entry: those that have versions, or if none has, the one that it is named by.

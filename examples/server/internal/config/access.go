@@ -18,8 +18,8 @@ func (c *Config) checkAccess(f *check.Faults) {
 			}
 		}
 	}
-	for user, s := range c.Users {
-		if s.Reveal() != "" {
+	for _, user := range c.AllUsers() {
+		if c.Users[user].Reveal() != "" {
 			if err := Catch(func() { c.Authorization([]string{user}) }); err != nil {
 				addLines(f, fmt.Sprintf("users[%q]", user), err)
 			}

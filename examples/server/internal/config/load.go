@@ -139,7 +139,8 @@ func (c *Config) resolve(dir string) error {
 			errs = append(errs, fmt.Errorf("%s: %w", key, err))
 		}
 	}
-	for user, s := range c.Users {
+	for _, user := range c.AllUsers() {
+		s := c.Users[user]
 		look(fmt.Sprintf("users[%q]", user), &s)
 		c.Users[user] = s
 	}

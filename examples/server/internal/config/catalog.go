@@ -27,11 +27,9 @@ type Entry struct {
 
 // Catalog gives the modules that the file names, in the order of paths, then of modules.
 func (c *Config) Catalog() (all []Entry) {
-	if c.HasSite() {
-		for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
-			if !strings.Contains(key, "*") {
-				all = append(all, c.siteEntry(key, c.Paths[key]))
-			}
+	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
+		if !strings.Contains(key, "*") {
+			all = append(all, c.siteEntry(key, c.Paths[key]))
 		}
 	}
 	for i, m := range c.Modules {
@@ -44,7 +42,7 @@ func (c *Config) Catalog() (all []Entry) {
 
 func (c *Config) siteEntry(key string, i vanity.Import) Entry {
 	e := Entry{
-		Key: fmt.Sprintf("paths[%q]", key), Path: strings.TrimSuffix(strings.TrimSuffix(c.Host, "/")+"/"+strings.Trim(key, "/"), "/"), Page: true,
+		Key: fmt.Sprintf("paths[%q]", key), Path: c.PrefixOf(key), Page: true,
 		Config: vanity.Config{URL: i.Repo, Directory: i.Directory, Tags: i.Tags},
 	}
 	if cfg, err := c.Resolve(context.Background(), e.Path); err == nil {
@@ -52,6 +50,14 @@ func (c *Config) siteEntry(key string, i vanity.Import) Entry {
 		e.Base = c.baseOf(i)
 	}
 	return e
+}
+
+// PrefixOf gives the import prefix of a key of paths, with the "*" of a wildcard.
+func (c *Config) PrefixOf(key string) string { return c.discovery().Prefix(strings.Trim(key, "/")) }
+
+// discovery gives what the imports of the site have in common.
+func (c *Config) discovery() discovery.Site {
+	return discovery.Site{Host: strings.TrimSuffix(c.Host, "/"), Hosts: c.Hosts, Proxy: c.Proxy}
 }
 
 // BaseOf gives the base at which the site's proxy serves a module path; empty for the root, and if nothing is known of it.

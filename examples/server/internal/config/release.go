@@ -43,7 +43,7 @@ type source struct {
 func (c *Config) sourcesAt(repository string) (all []source) {
 	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
 		i := c.Paths[key]
-		prefix := strings.TrimSuffix(strings.TrimSuffix(c.Host, "/")+"/"+strings.Trim(key, "/"), "/")
+		prefix := c.PrefixOf(key)
 		name := RepositoryName(i.Repo)
 		before, after, inRepo := strings.Cut(name, "*")
 		switch n := len(repository) - len(after); {
@@ -74,10 +74,6 @@ func (c *Config) tagsOf(i vanity.Import) string {
 		return strings.TrimSuffix(i.Directory, "/") + "/v*" // where the go command looks
 	}
 	return i.Tags
-}
-
-func (c *Config) discovery() discovery.Site {
-	return discovery.Site{Host: strings.TrimSuffix(c.Host, "/"), Hosts: c.Hosts, Proxy: c.Proxy}
 }
 
 // URLsOf gives the URLs by which the file names a repository.

@@ -180,11 +180,11 @@ func (c *Config) checkBases(f *check.Faults) {
 
 // checkHidden looks for pages at whose paths something else answers.
 func (c *Config) checkHidden(f *check.Faults, bases map[string]string) {
-	_, rest, _ := strings.Cut(strings.TrimSuffix(c.Host, "/"), "/")
 	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
-		at := strings.TrimSuffix(strings.TrimSuffix("/"+rest, "/")+"/"+strings.Trim(key, "/"), "/")
+		_, rest, _ := strings.Cut(c.PrefixOf(key), "/")
+		at := strings.TrimSuffix("/"+rest, "/")
 		for _, base := range slices.Sorted(maps.Keys(bases)) {
-			if at == base || strings.HasPrefix(at, base+"/") {
+			if strings.HasPrefix(at+"/", base+"/") {
 				f.Add(fmt.Sprintf("paths[%q]", key), fmt.Sprintf("nobody gets to its page: %s answers below %q", bases[base], base+"/"))
 			}
 		}

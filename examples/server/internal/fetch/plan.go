@@ -24,12 +24,9 @@ import (
 // Wildcards gives the import prefixes of a file that stand for more than one module, with their "*": what is below them is not
 // known before somebody asks.
 func Wildcards(c *config.Config) (prefixes []string) {
-	if !c.HasSite() {
-		return nil
-	}
 	for _, key := range slices.Sorted(maps.Keys(c.Paths)) {
 		if strings.Contains(key, "*") {
-			prefixes = append(prefixes, strings.TrimSuffix(c.Host, "/")+"/"+strings.Trim(key, "/"))
+			prefixes = append(prefixes, c.PrefixOf(key))
 		}
 	}
 	return prefixes

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -46,8 +45,7 @@ func (c *Config) siteEntry(key string, i vanity.Import) Entry {
 		Config: vanity.Config{URL: i.Repo, Directory: i.Directory, Tags: i.Tags},
 	}
 	if cfg, err := c.Resolve(context.Background(), e.Path); err == nil {
-		e.Proxy, e.Config = true, cfg
-		e.Base = c.baseOf(i)
+		e.Proxy, e.Base, e.Config = true, c.BaseOf(e.Path), cfg
 	}
 	return e
 }
@@ -62,16 +60,26 @@ func (c *Config) discovery() discovery.Site {
 
 // BaseOf gives the base at which the site's proxy serves a module path; empty for the root, and if nothing is known of it.
 func (c *Config) BaseOf(modulePath string) string {
-	longest := 0
-	for key := range c.Paths {
-		longest = max(longest, len(key))
+	match, ok := c.find(modulePath)
+	if !ok {
+		return ""
 	}
-	match, _ := discovery.Find(c.Paths, strings.TrimPrefix(modulePath, strings.TrimSuffix(c.Host, "/")+"/"), longest)
-	return c.baseOf(c.Paths[match.Key])
+	return pathOf(c.discovery().Base(discovery.Import(c.Paths[match.Key])))
 }
 
-func (c *Config) baseOf(i vanity.Import) string {
-	u, err := url.Parse(cmp.Or(i.Proxy, c.Proxy))
+// find gives the key of the import that a module path belongs to, at whichever of the site's hosts.
+func (c *Config) find(modulePath string) (discovery.Match, bool) {
+	host, _, _ := strings.Cut(modulePath, "/")
+	rest, ok := c.discovery().At(host).Cut(modulePath)
+	if !ok {
+		return discovery.Match{}, false
+	}
+	return discovery.Find(c.Paths, rest, len(rest))
+}
+
+// pathOf gives the path of the base of a GOPROXY, as it is written; empty for the root.
+func pathOf(base string) string {
+	u, err := url.Parse(base)
 	if err != nil {
 		return ""
 	}

@@ -153,7 +153,8 @@ func TestCatalog(t *testing.T) {
 	if diff := cmp.Diff([]string{"/back", "/go", "/other"}, c.SiteBases()); diff != "" {
 		t.Errorf("bases (-want +got):\n%s", diff)
 	}
-	for path, want := range map[string]string{"go.acme.dev/x/tool/v2": "/go", "go.acme.dev/x/other": "/other", "go.acme.dev/x/own/a/b": "/go"} {
+	for path, want := range map[string]string{"go.acme.dev/x/tool/v2": "/go", "go.acme.dev/x/other": "/other", "go.acme.dev/x/own/a/b": "/go",
+		"old.acme.dev/x/other/v2": "/other", "old.acme.dev/x/tool": "/go", "old.acme.dev/other": "", "go.acme.dev/x/plain": ""} {
 		if got := c.BaseOf(path); got != want {
 			t.Errorf("%s is at %q, want %q", path, got, want)
 		}

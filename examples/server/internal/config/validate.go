@@ -128,19 +128,18 @@ func (c *Config) SiteBases() (bases []string) {
 	if !c.HasSite() {
 		return nil
 	}
-	site := discovery.Site{Host: c.Host, Hosts: c.Hosts, Proxy: c.Proxy}
 	if c.Proxy != "" {
 		bases = append(bases, c.Proxy)
 	}
 	for _, i := range c.Paths {
-		if i.Proxy != "" && site.Serves(discovery.Import(i)) {
+		if i.Proxy != "" && c.discovery().Serves(discovery.Import(i)) {
 			bases = append(bases, i.Proxy)
 		}
 	}
 	own := bases[:0]
 	for _, b := range bases {
 		if u, err := url.Parse(b); err == nil && (u.Host == "" || slices.Contains(c.names(), strings.ToLower(u.Hostname()))) {
-			own = append(own, strings.TrimSuffix(u.Path, "/"))
+			own = append(own, pathOf(b))
 		}
 	}
 	slices.Sort(own)

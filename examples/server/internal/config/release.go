@@ -131,24 +131,22 @@ func (c *Config) releasedBy(resolve Resolver, repository, tag string) (all [][]m
 
 // ResolvePlain says where a module of the site is kept that the go command fetches from its repository itself, be it the import's
 // or one in a directory below, as [vanity.Site.Resolve] does for those that are served here.
-func (c *Config) ResolvePlain(_ context.Context, modulePath string) (vanity.Config, error) {
-	site := c.discovery()
-	rest, ok := site.Cut(modulePath)
-	match, found := discovery.Find(c.Paths, rest, len(rest))
+func (c *Config) ResolvePlain(ctx context.Context, modulePath string) (vanity.Config, error) {
+	match, ok := c.find(modulePath)
 	im := discovery.Import(c.Paths[match.Key])
 	if match.Elem != "" {
 		im = im.Expand(match.Elem)
 	}
-	if !ok || !found || site.Base(im) != "" || im.VCS != "" && im.VCS != "git" {
+	if !ok || c.discovery().Base(im) != "" {
 		return vanity.Config{}, fs.ErrNotExist
 	}
-	prefix, dir := site.Prefix(match.Path), strings.TrimSuffix(im.Directory, "/")
-	cfg := vanity.Config{URL: im.Repo, Module: prefix, Directory: dir, Tags: strings.TrimPrefix(dir+"/v*", "/")}
-	if stem, _, _ := module.SplitPathVersion(modulePath); len(stem) > len(prefix) {
-		dir = strings.TrimPrefix(dir+stem[len(prefix):], "/")
-		cfg.Module, cfg.Directory, cfg.Tags = stem, dir, dir+"/v*"
+	im.Tags, im.Proxy = c.tagsOf(vanity.Import(im)), "/" // as if it were served here
+	alone := vanity.Site{Host: c.Host, Hosts: c.Hosts, Paths: map[string]vanity.Import{match.Path: vanity.Import(im)}}
+	cfg, err := alone.Resolve(ctx, modulePath)
+	if err != nil {
+		return vanity.Config{}, err
 	}
-	return cfg, cfg.Validate()
+	return cfg, cfg.Validate() // one by ssh, say, is not for everybody
 }
 
 // elementsOf gives what the first "*" of a pattern with two may stand for in a tag, the shortest first, be it the tag of a module

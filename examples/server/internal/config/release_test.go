@@ -1,7 +1,9 @@
 package config_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -111,6 +113,24 @@ paths:
 	} {
 		if got := said(c.ReleasedPlain(tt.repository, tt.tag)); got != tt.want {
 			t.Errorf("%s %s: %q, want %q", tt.repository, tt.tag, got, tt.want)
+		}
+	}
+	for path, want := range map[string]string{
+		"old.acme.dev/plain/sub":     "old.acme.dev/plain/sub of https://github.com/acme/plain, sub, sub/v*",
+		"old.acme.dev/dir/v2":        "old.acme.dev/dir of https://github.com/acme/mono, libs/dir, libs/dir/v*",
+		"old.acme.dev/libs/log":      "old.acme.dev/libs/log of https://github.com/acme/mono, more/log, more/log/v*",
+		"old.acme.dev/libs/log/deep": "old.acme.dev/libs/log/deep of https://github.com/acme/mono, more/log/deep, more/log/deep/v*",
+		"old.acme.dev/here":          "",
+		"other.acme.dev/plain":       "",
+	} {
+		got := ""
+		if cfg, err := c.ResolvePlain(t.Context(), path); err == nil {
+			got = fmt.Sprintf("%s of %s, %s, %s", cfg.Module, cfg.URL, cfg.Directory, cfg.Tags)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
 	if got := said(c.Released("github.com/acme/here", "v1.0.0")); got != "go.acme.dev/here@v1.0.0" {

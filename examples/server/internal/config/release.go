@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"example.com/vanity"
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
+	"example.com/vanity/internal/form"
 )
 
 // RepositoryName names a repository as HOST/PATH, without scheme, port and ".git"; one on this machine as localhost/PATH.
@@ -225,17 +227,11 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // versionOf gives the version that a tag is by a pattern; empty if it is none that is listed.
 func versionOf(cfg vanity.Config, tag string) string {
-	pattern := cfg.Tags
-	if pattern == "" {
-		pattern = "v*"
+	found := form.Sort([]string{tag}, cmp.Or(cfg.Tags, "v*"), cfg.Directory).Versions
+	if len(found) == 0 {
+		return ""
 	}
-	prefix, suffix, _ := strings.Cut(pattern, "*")
-	rest, ok := strings.CutPrefix(tag, prefix)
-	rest, ok2 := strings.CutSuffix(rest, suffix)
-	if v := "v" + rest; ok && ok2 && semver.IsValid(v) && semver.Canonical(v) == v && !module.IsPseudoVersion(v) {
-		return v
-	}
-	return ""
+	return found[0].Version
 }
 
 // namesOf gives the names that a version may have of a module path: without a go.mod in the repository's root, a major version is

@@ -13,18 +13,23 @@ import (
 	"golang.org/x/mod/semver"
 
 	"example.com/vanity"
+	"example.com/vanity/examples/server/internal/push"
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
 	"example.com/vanity/internal/form"
 )
 
-// RepositoryName names a repository as HOST/PATH, without scheme, port and ".git"; one on this machine as localhost/PATH.
+// RepositoryName names a repository as HOST/PATH, without scheme, port and ".git", as [push.Name] does; one on this machine as
+// localhost/PATH. What no event may name, as with a blank in its path, has such a name, too: access rules go by it.
 func RepositoryName(raw string) string {
 	own := func(path string) string {
 		return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(path, "/"), ".git"), "/")
 	}
 	if check.Local(raw) {
 		return "localhost" + own(raw)
+	}
+	if name, ok := push.Name(raw); ok {
+		return name
 	}
 	u, err := url.Parse(raw)
 	if err != nil {

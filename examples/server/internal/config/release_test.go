@@ -138,6 +138,27 @@ paths:
 	}
 }
 
+// TestRepositoryName has the names by which access rules know a repository, however its URL is written.
+func TestRepositoryName(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://Git.acme.dev:8443/Acme/mono.git":     "git.acme.dev/Acme/mono",
+		"ssh://git@git.acme.dev:2222/acme/mono.git/":  "git.acme.dev/acme/mono",
+		"https://[::1]:3000/acme/mono":                "::1/acme/mono",
+		"https://git.acme.dev//acme/mono//":           "git.acme.dev/acme/mono",
+		"https://git.acme.dev/acme/mono/.git":         "git.acme.dev/acme/mono",
+		"https://git.acme.dev/My%20Project/_git/mono": "git.acme.dev/My Project/_git/mono",
+		"https://git.acme.dev/acme//mono":             "git.acme.dev/acme//mono",
+		"https://git.acme.dev/.git":                   "git.acme.dev",
+		"https://git.acme.dev/":                       "git.acme.dev",
+		"/srv/git/acme/mono.git":                      "localhost/srv/git/acme/mono",
+		"/srv/acme/mono/.git/":                        "localhost/srv/acme/mono",
+	} {
+		if got := config.RepositoryName(raw); got != want {
+			t.Errorf("%s is %q, want %q", raw, got, want)
+		}
+	}
+}
+
 // TestReleasedModule has a GOPROXY of one module, which serves no other.
 func TestReleasedModule(t *testing.T) {
 	for _, tt := range []struct {

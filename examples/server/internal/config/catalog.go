@@ -33,7 +33,7 @@ func (c *Config) Catalog() (all []Entry) {
 	}
 	for i, m := range c.Modules {
 		all = append(all, Entry{
-			Key: fmt.Sprintf("modules[%d]", i), Path: m.Module, Proxy: true, Base: strings.TrimSuffix(m.Base, "/"), Config: m.Config(),
+			Key: fmt.Sprintf("modules[%d]", i), Path: m.Module, Proxy: true, Base: m.Base, Config: m.Config(),
 		})
 	}
 	return all
@@ -55,7 +55,7 @@ func (c *Config) PrefixOf(key string) string { return c.discovery().Prefix(strin
 
 // discovery gives what the imports of the site have in common.
 func (c *Config) discovery() discovery.Site {
-	return discovery.Site{Host: strings.TrimSuffix(c.Host, "/"), Hosts: c.Hosts, Proxy: c.Proxy}
+	return discovery.Site{Host: c.Host, Hosts: c.Hosts, Proxy: c.Proxy}
 }
 
 // BaseOf gives the base at which the site's proxy serves a module path; empty for the root, and if nothing is known of it.

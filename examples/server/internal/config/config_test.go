@@ -260,6 +260,34 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestSlashes has the slash at the end that hosts and bases may have.
+func TestSlashes(t *testing.T) {
+	const text = `
+host: go.acme.dev/x%[1]s
+proxy: /go%[1]s
+paths: {tool: {repo: https://github.com/acme/tool, tags: "v*"}, other: {repo: https://github.com/acme/other, tags: "v*", proxy: /other%[1]s}}
+modules: [{base: /one%[1]s, url: https://github.com/acme/one, module: one.acme.dev}, {base: %[2]q, url: https://github.com/acme/two, module: two.acme.dev}]
+gosub: {base: /gosub%[1]s}
+forge: {base: /forge%[1]s, host: git.acme.dev/y%[1]s, dir: /srv/git%[1]s}
+mirror: {base: /git%[1]s, dir: /srv/mirrors}
+webhook: {path: /hook%[1]s, secrets: [0123456789abcdef]}
+`
+	describe := func(c *config.Config) string {
+		return fmt.Sprintln(c.Host, c.Forge.Host, c.SiteBases(), c.Modules, c.Gosub.Base, c.Forge.Base, c.Mirror.Base, c.Webhook.Path, c.Catalog(),
+			c.PrefixOf("/tool/"), c.ForgeNames(vanity.Config{URL: "/srv/git/ann/own.git"}), c.BaseOf("go.acme.dev/x/other/v2"))
+	}
+	without, with := describe(parse(t, fmt.Sprintf(text, "", ""))), describe(parse(t, fmt.Sprintf(text, "/", "/")))
+	if diff := cmp.Diff(without, with); diff != "" {
+		t.Errorf("(-without +with):\n%s", diff)
+	}
+	for _, key := range []string{"host: go.acme.dev/x", "host: git.acme.dev/y", "base: /one", "base: /gosub", "base: /forge", "base: /git", "path: /hook", "proxy: /go", "proxy: /other"} {
+		text := strings.Replace(fmt.Sprintf(text, "", ""), key, key+"//", 1)
+		if _, err := config.Parse([]byte(text), "/", ""); err == nil {
+			t.Errorf("%s with two slashes is taken", key)
+		}
+	}
+}
+
 // TestJSON has what JSON may write and YAML doesn't know.
 func TestJSON(t *testing.T) {
 	c := parse(t, "{\n\t\"host\": \"go.acme.dev\",\r\n\t\"paths\": {\n\t\t\"t\\u006f\": {\"repo\": \"https:\\/\\/github.com\\/acme\\/t\", \"description\": \"\\ud83d\\ude00 \\\\ud83d\\\\ude00 \\u00e9\"}\n\t}\n}")

@@ -38,7 +38,7 @@ func (c *Config) forgeName(file string) string {
 	if !ok {
 		return ""
 	}
-	return strings.TrimSuffix(c.Forge.Host, "/") + "/" + strings.TrimSuffix(below, ".git")
+	return c.Forge.Host + "/" + strings.TrimSuffix(below, ".git")
 }
 
 // mayMatch reports whether a rule matches a prefix, or something that may be below it. What has no name may be anything.

@@ -160,8 +160,9 @@ func (c *Config) resolve(dir string) error {
 	return errors.Join(errs...)
 }
 
-// locate makes names of files absolute, and fills in what the file leaves out.
+// locate makes names of files absolute, cuts off slashes that mean nothing, and fills in what the file leaves out.
 func (c *Config) locate(dir string) {
+	c.trim()
 	c.TLS.Cert, c.TLS.Key = absolute(dir, c.TLS.Cert), absolute(dir, c.TLS.Key)
 	if !IsBucket(c.Store) {
 		c.Store = absolute(dir, c.Store)
@@ -181,6 +182,23 @@ func (c *Config) locate(dir string) {
 	for i := range c.Upstream.Credentials {
 		if c.Upstream.Credentials[i].User == "" {
 			c.Upstream.Credentials[i].User = defaultUser
+		}
+	}
+}
+
+// trim cuts off the slash at the end of hosts and of the server's own bases, so that nobody else has to. The base of the site's
+// proxy keeps it: "/" is the root there, and empty none.
+func (c *Config) trim() {
+	for _, b := range c.ownBases() {
+		*b.path = strings.TrimSuffix(*b.path, "/")
+	}
+	hosts := []*string{&c.Host}
+	if c.Forge != nil {
+		hosts = append(hosts, &c.Forge.Host)
+	}
+	for _, host := range hosts {
+		if !strings.HasSuffix(*host, "//") { // a fault, which the library finds once it has cut one off itself
+			*host = strings.TrimSuffix(*host, "/")
 		}
 	}
 }

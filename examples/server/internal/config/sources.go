@@ -31,10 +31,9 @@ func (c *Config) checkSources(f *check.Faults) {
 	if c.Forge == nil {
 		return
 	}
-	forge := strings.TrimSuffix(c.Forge.Host, "/")
 	for _, e := range c.Catalog() {
-		if e.Proxy && strings.HasPrefix(e.Path, forge+"/") {
-			f.Add(e.Key, fmt.Sprintf("%q is below the forge's host %q: one path has one source", e.Path, forge))
+		if e.Proxy && strings.HasPrefix(e.Path, c.Forge.Host+"/") {
+			f.Add(e.Key, fmt.Sprintf("%q is below the forge's host %q: one path has one source", e.Path, c.Forge.Host))
 		}
 	}
 }

@@ -98,29 +98,41 @@ func oneOf(f *check.Faults, key, value string, words ...string) {
 // bases gives the paths that the server answers below, apart from pages, with the keys that say so.
 func (c *Config) bases() (all []base) {
 	all = []base{{"the server itself", "/healthz"}, {"the server itself", "/readyz"}}
-	add := func(key, path string) { all = append(all, base{key, strings.TrimSuffix(path, "/")}) }
 	for _, p := range c.SiteBases() {
-		add("proxy", p)
+		all = append(all, base{"proxy", p})
 	}
-	for i, m := range c.Modules {
-		add(fmt.Sprintf("modules[%d].base", i), m.Base)
-	}
-	if c.Gosub != nil {
-		add("gosub.base", c.Gosub.Base)
-	}
-	if c.Forge != nil {
-		add("forge.base", c.Forge.Base)
-	}
-	if c.Mirror != nil {
-		add("mirror.base", c.Mirror.Base)
-	}
-	if c.Webhook != nil {
-		add("webhook.path", c.Webhook.Path)
+	for _, b := range c.ownBases() {
+		all = append(all, base{b.key, *b.path})
 	}
 	return all
 }
 
 type base struct{ key, path string }
+
+// An ownBase is a path that the file gives to a part of the server, below which that part answers.
+type ownBase struct {
+	key  string
+	path *string
+}
+
+func (c *Config) ownBases() (all []ownBase) {
+	for i := range c.Modules {
+		all = append(all, ownBase{fmt.Sprintf("modules[%d].base", i), &c.Modules[i].Base})
+	}
+	if c.Gosub != nil {
+		all = append(all, ownBase{"gosub.base", &c.Gosub.Base})
+	}
+	if c.Forge != nil {
+		all = append(all, ownBase{"forge.base", &c.Forge.Base})
+	}
+	if c.Mirror != nil {
+		all = append(all, ownBase{"mirror.base", &c.Mirror.Base})
+	}
+	if c.Webhook != nil {
+		all = append(all, ownBase{"webhook.path", &c.Webhook.Path})
+	}
+	return all
+}
 
 // SiteBases gives the paths of this server below which the site's modules are served: that of Proxy, and those of imports that
 // have their own.

@@ -39,7 +39,7 @@ func (w *work) pages(ctx context.Context) {
 			w.fail(ctx, p, err)
 		}
 	}
-	if host := strings.TrimSuffix(w.Server.Host, "/"); !strings.Contains(host, "/") && ctx.Err() == nil {
+	if host := w.Server.Host; !strings.Contains(host, "/") && ctx.Err() == nil {
 		if err := w.notFound(host); err != nil {
 			w.fail(ctx, "404.html", err)
 		}
@@ -66,7 +66,7 @@ func (w *work) pagePaths() (paths []string) {
 
 // indexPaths gives the paths above some, as far as the site reaches.
 func (w *work) indexPaths(paths []string) (above []string) {
-	root := strings.TrimSuffix(w.Server.Host, "/")
+	root := w.Server.Host
 	for _, p := range paths {
 		for p != root && strings.HasPrefix(p, root+"/") {
 			if p = path.Dir(p); !slices.Contains(paths, p) {

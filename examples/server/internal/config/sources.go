@@ -13,13 +13,12 @@ import (
 
 // checkSources looks for modules that would come from two places: what is stored of one would be served for the other.
 func (c *Config) checkSources(f *check.Faults) {
-	var resolve Resolver = c.Resolve
 	for i, m := range c.Modules {
 		key := fmt.Sprintf("modules[%d].module", i)
 		if m.Module == "" {
 			continue
 		}
-		if at, err := resolve(context.Background(), m.Module); c.HasSite() && err == nil && !isSame(at, m.Config()) {
+		if at, err := c.Resolve(context.Background(), m.Module); err == nil && !isSame(at, m.Config()) {
 			f.Add(key, fmt.Sprintf("%q is in paths, too, from another repository, directory or tags: one path has one source", m.Module))
 		}
 		for j, other := range c.Modules[:i] {

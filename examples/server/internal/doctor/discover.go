@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.com/vanity/examples/server/internal/gotags"
+	"example.com/vanity/examples/server/internal/progress"
 )
 
 // probe is a path element that no module has, unless a page claims everything.
@@ -65,15 +66,15 @@ func (d *doctor) page(ctx context.Context, step, path string) (*gotags.Page, *an
 // pageLine says of a page with tags how it came.
 func (d *doctor) pageLine(a *answer, p *gotags.Page) {
 	if a.status != http.StatusOK {
-		d.warn("page", "answer with 200: the go command reads the tags of any answer, but caches and other readers don't", "%s: %s, with %s", a.at(), a, plural(len(p.Imports), "go-import tag"))
+		d.warn("page", "answer with 200: the go command reads the tags of any answer, but caches and other readers don't", "%s: %s, with %s", a.at(), a, progress.Count(len(p.Imports), "go-import tag"))
 	} else {
-		d.ok("page", "%s: %s, %s", a.at(), a, plural(len(p.Imports), "go-import tag"))
+		d.ok("page", "%s: %s, %s", a.at(), a, progress.Count(len(p.Imports), "go-import tag"))
 	}
 	for _, content := range p.Odd {
 		d.warn("page", `write content="PREFIX VCS URL", with a directory of the repository as the fourth field or none`, "a go-import tag that is passed over, as it has neither three fields nor four: %q", content)
 	}
 	if p.Unseen > 0 {
-		d.warn("page", "write the tags into the head, before anything else", "%s not read: behind the head, in a comment, or with another name than go-import", plural(p.Unseen, "go-import tag"))
+		d.warn("page", "write the tags into the head, before anything else", "%s not read: behind the head, in a comment, or with another name than go-import", progress.Count(p.Unseen, "go-import tag"))
 	}
 	if p.Err != nil {
 		d.warn("page", "write the page as UTF-8, and the tags before anything else", "what follows the tags can't be read: %v", p.Err)

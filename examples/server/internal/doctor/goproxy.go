@@ -12,6 +12,10 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"example.com/vanity/examples/server/internal/progress"
+	"example.com/vanity/internal/modrepo"
 )
 
 // A mod is the module that is looked at, and what is known of it so far.
@@ -28,7 +32,7 @@ type mod struct {
 // isRetracted reports whether the module's author has taken a version back.
 func (m *mod) isRetracted(version string) bool {
 	for _, r := range m.retracts {
-		if compare(r.Low, version) <= 0 && compare(version, r.High) <= 0 {
+		if semver.Compare(r.Low, version) <= 0 && semver.Compare(version, r.High) <= 0 {
 			return true
 		}
 	}
@@ -161,7 +165,7 @@ func (i info) String() string {
 // can't be had, its own step says so.
 func (d *doctor) retractions(ctx context.Context, m *mod) {
 	m.eligible = m.versions
-	if compatible := slices.DeleteFunc(slices.Clone(m.versions), isIncompatible); len(compatible) > 0 && len(compatible) < len(m.versions) {
+	if compatible := slices.DeleteFunc(slices.Clone(m.versions), modrepo.IsIncompatible); len(compatible) > 0 && len(compatible) < len(m.versions) {
 		// The go command counts +incompatible versions only as long as there is no go.mod below.
 		if f := d.goMod(ctx, m, compatible[len(compatible)-1]); f != nil && !isMadeUp(f) {
 			m.eligible = compatible
@@ -175,8 +179,6 @@ func (d *doctor) retractions(ctx context.Context, m *mod) {
 		}
 	}
 }
-
-func isIncompatible(version string) bool { return strings.HasSuffix(version, "+incompatible") }
 
 // isMadeUp reports whether a go.mod may be one that stands for none.
 func isMadeUp(f *modfile.File) bool { return len(f.Syntax.Stmt) == 1 && f.Module != nil }
@@ -310,7 +312,7 @@ func (d *doctor) mod(ctx context.Context, m *mod) bool {
 		text += ", go " + f.Go.Version
 	}
 	if n := len(f.Require); n > 0 {
-		text += ", requires " + plural(n, "module")
+		text += ", requires " + progress.Count(n, "module")
 	}
 	d.ok("go.mod", "%s", text)
 	if f.Module.Deprecated != "" {

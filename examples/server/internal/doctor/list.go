@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"example.com/vanity/examples/server/internal/progress"
 )
 
 // fileURL is where the go command asks a GOPROXY for a file. The base's path is kept as it was escaped.
@@ -114,7 +116,7 @@ func (d *doctor) checkList(m *mod, a *answer) bool {
 	if l.lines == 0 {
 		d.warn("list", "tag a release, or see that its tags are of the pattern that is served: without one, people get a pseudo-version", "%s: %s, but no version", a.at(), a)
 	} else {
-		text := plural(len(l.kept), "version")
+		text := progress.Count(len(l.kept), "version")
 		if highest := latest(l.kept, notRetracted); highest != "" {
 			text += ", the highest " + highest
 		}

@@ -81,11 +81,3 @@ func some(list []string) string {
 	}
 	return strings.Join(list, ", ")
 }
-
-// plural gives "1 version", "2 versions".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}

@@ -14,6 +14,7 @@ import (
 
 	"example.com/vanity"
 	"example.com/vanity/examples/server/internal/gotags"
+	"example.com/vanity/examples/server/internal/progress"
 	"example.com/vanity/internal/git"
 )
 
@@ -162,7 +163,7 @@ func (d *doctor) tagged(tag gotags.Import, refs []git.Ref) *inRepository {
 	}
 	pattern := path.Join(m.dir, "vX.Y.Z")
 	if versions := m.versions(names); len(versions) > 0 {
-		d.ok(step, "%s of %s for %s by the pattern %s, the highest %s", plural(len(versions), "tag"), tag.Repo, m.path, pattern, latest(versions, notRetracted))
+		d.ok(step, "%s of %s for %s by the pattern %s, the highest %s", progress.Count(len(versions), "tag"), tag.Repo, m.path, pattern, latest(versions, notRetracted))
 		return &m
 	}
 	mend := "tag a release as " + pattern

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/vanity/examples/server/internal/gotags"
+	"example.com/vanity/examples/server/internal/progress"
 )
 
 // checkTag says what there is to say of the tag that the go command takes, and reports whether it can.
@@ -77,7 +78,7 @@ func (d *doctor) checkReaders(p *gotags.Page) {
 		}
 		switch {
 		case len(fields) != 5:
-			d.warn(step, `write content="PREFIX HOME DIRECTORY FILE"`, "the go-source tag has %s, not 4", plural(len(fields)-1, "field"))
+			d.warn(step, `write content="PREFIX HOME DIRECTORY FILE"`, "the go-source tag has %s, not 4", progress.Count(len(fields)-1, "field"))
 		case prefix != "" && prefix != fields[1]:
 			d.warn(step, "write the same prefix", "it takes no links from a go-source tag for %s next to a go-import tag for %s", fields[1], prefix)
 		case fields[2] == "_" && prefix == "":

@@ -13,12 +13,11 @@ import (
 	"strings"
 
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 	"golang.org/x/mod/sumdb/dirhash"
 	modzip "golang.org/x/mod/zip"
-)
 
-func compare(v, w string) int { return semver.Compare(v, w) }
+	"example.com/vanity/examples/server/internal/progress"
+)
 
 // zip looks at a version's zip and the hashes.
 func (d *doctor) zip(ctx context.Context, m *mod, hasMod bool) {
@@ -117,7 +116,7 @@ func (d *doctor) unzip(m *mod, name string, hasMod bool) bool {
 	if len(checked.Valid) == 0 {
 		d.warn(step, "see that the directory is the module's", "it is empty")
 	} else {
-		d.ok(step, "%s, all below %s/", plural(len(checked.Valid), "file"), v)
+		d.ok(step, "%s, all below %s/", progress.Count(len(checked.Valid), "file"), v)
 	}
 	if hasMod {
 		d.compareMod(m, filepath.Join(dir, "go.mod"))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+
+	"example.com/vanity/internal/modproxy"
 )
 
 const (
@@ -78,15 +80,11 @@ func (a Announcer) target(path, version string) (string, error) {
 	if err := module.Check(path, version); err != nil {
 		return "", err
 	}
-	escPath, err := module.EscapePath(path)
+	name, err := modproxy.Request{Path: path, Kind: modproxy.Info, Version: version}.Name()
 	if err != nil {
 		return "", err
 	}
-	escVersion, err := module.EscapeVersion(version)
-	if err != nil {
-		return "", err
-	}
-	return base.JoinPath(escPath, "@v", escVersion+".info").String(), nil
+	return base.JoinPath(name).String(), nil
 }
 
 // ask asks once. Whether it may do to ask again, it tells too.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"example.com/vanity/examples/server/internal/config"
 	"example.com/vanity/examples/server/internal/fetch"
 	"example.com/vanity/examples/server/internal/origin"
+	"example.com/vanity/internal/forge"
 )
 
 // most is how many repositories are looked into at the same time.
@@ -30,17 +29,17 @@ const most = 4
 // Of repositories that can't be read, and directories that can't be looked at, the errors say why; of all others the modules are
 // there all the same. Tags are read by the installed git, which must trust the owner of the repositories (safe.directory).
 func Entries(ctx context.Context, f config.Forge) (entries []config.Entry, errs []error) {
-	forge := vanity.Forge{Host: f.Host, Dir: f.Dir, Mirrors: f.Mirrors}
-	if err := forge.Validate(); err != nil {
+	resolver := vanity.Forge{Host: f.Host, Dir: f.Dir, Mirrors: f.Mirrors}
+	if err := resolver.Validate(); err != nil {
 		return nil, []error{err}
 	}
 	repos, errs := repositories(ctx, f.Dir)
-	l := &lister{forge: forge, base: strings.TrimSuffix(f.Base, "/"), reader: origin.New(nil, nil)}
+	l := &lister{forge: resolver, base: f.Base, reader: origin.New(nil, nil)}
 	found, faults := make([][]config.Entry, len(repos)), make([]error, len(repos))
 	fetch.Each(ctx, len(repos), most, func(i int) { found[i], faults[i] = l.modules(ctx, repos[i]) })
 	for i, err := range faults {
 		if err != nil && ctx.Err() == nil {
-			errs = append(errs, fmt.Errorf("forge: %s: %w", repos[i], err))
+			errs = append(errs, fmt.Errorf("%s: %w", repos[i], err))
 		}
 	}
 	if ctx.Err() != nil {
@@ -51,54 +50,20 @@ func Entries(ctx context.Context, f config.Forge) (entries []config.Entry, errs 
 	return slices.CompactFunc(entries, func(a, b config.Entry) bool { return a.Path == b.Path }), errs
 }
 
-// repositories gives the bare repositories below a directory. Symbolic links are not followed, nor is anything looked for in a
-// repository, a work tree, or below names that begin with a dot.
+// repositories gives the bare repositories below a directory, as the forge itself finds them. Symbolic links are not followed, nor
+// is anything looked for in a repository, a work tree, or below names that begin with a dot.
 func repositories(ctx context.Context, dir string) (repos []string, errs []error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // may be a link itself
-		return nil, []error{fmt.Errorf("forge: %w", errors.Join(err, notDir(err, dir)))}
-	}
-	root, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil, []error{fmt.Errorf("forge: %w", err)}
-	}
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			if !errors.Is(err, fs.ErrNotExist) { // else it has gone just now
-				errs = append(errs, fmt.Errorf("forge: %w", err))
-			}
-			if d != nil && d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case !d.IsDir() || path == root:
-			return nil
-		case strings.HasPrefix(d.Name(), "."), has(path, ".git"):
-			return fs.SkipDir
-		case has(path, "objects") && has(path, "refs") && has(path, "HEAD"):
-			repos = append(repos, filepath.Join(dir, strings.TrimPrefix(path, root)))
-			return fs.SkipDir
-		}
+	err := forge.Walk(ctx, dir, func(below string) error {
+		repos = append(repos, filepath.Join(dir, filepath.FromSlash(below)))
+		return nil
+	}, func(err error) error {
+		errs = append(errs, err)
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		errs = append(errs, fmt.Errorf("forge: %w", err))
+		errs = append(errs, err)
 	}
 	return repos, errs
-}
-
-func notDir(err error, dir string) error {
-	if err != nil {
-		return nil
-	}
-	return fmt.Errorf("%s is no directory", dir)
-}
-
-func has(dir, name string) bool {
-	_, err := os.Lstat(filepath.Join(dir, name))
-	return err == nil
 }
 
 type lister struct {

@@ -107,7 +107,17 @@ func TestEntries(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outside, "x.git"), filepath.Join(dir, "link.git")); err != nil {
 		t.Fatal(err)
 	}
-	f := config.Forge{Base: "/registry/go/", Host: "git.acme.dev", Dir: dir}
+	// What looks like a repository, and is none to the forge, is no fault of anybody.
+	for _, name := range []string{"none/HEAD/x", "none/refs/x", "none/objects/x", "odd.git/objects", "odd.git/refs", "odd.git/HEAD"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git(t, "clone", "-q", "--bare", filepath.Join(dir, "bob", "nogo.git"), filepath.Join(dir, "group.git", "x.git"))
+	if err := os.WriteFile(filepath.Join(dir, "group.git", "x.git", "packed-refs"), []byte("rubbish\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f := config.Forge{Base: "/registry/go", Host: "git.acme.dev", Dir: dir}
 	want := []string{
 		`forge git.acme.dev/ann/tool /registry/go ann/tool.git "" v*`,
 		`forge git.acme.dev/ann/tool/sub /registry/go ann/tool.git "sub" sub/v*`,
@@ -143,17 +153,20 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, errs := forgelist.Entries(t.Context(), config.Forge{Host: "git.acme.dev", Dir: dir})
-	if len(got) != 1 || got[0].Path != "git.acme.dev/bob/good" || len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "forge: "+filepath.Join(dir, "ann", "bad.git")+": ") {
+	if len(got) != 1 || got[0].Path != "git.acme.dev/bob/good" || len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), filepath.Join(dir, "ann", "bad.git")+": ") {
 		t.Errorf("%v, %v", lines(got, dir), errs)
 	}
-	for name, f := range map[string]config.Forge{
-		"missing":  {Host: "git.acme.dev", Dir: filepath.Join(dir, "none")},
-		"file":     {Host: "git.acme.dev", Dir: filepath.Join(dir, "ann", "bad.git", "HEAD")},
-		"no host":  {Dir: dir},
-		"relative": {Host: "git.acme.dev", Dir: "repos"},
+	for _, tt := range []struct {
+		f    config.Forge
+		want string
+	}{
+		{config.Forge{Host: "git.acme.dev", Dir: filepath.Join(dir, "none")}, filepath.Join(dir, "none") + ": no such file or directory"},
+		{config.Forge{Host: "git.acme.dev", Dir: filepath.Join(dir, "ann", "bad.git", "HEAD")}, filepath.Join(dir, "ann", "bad.git", "HEAD") + ": not a directory"},
+		{config.Forge{Dir: dir}, "Host: "},
+		{config.Forge{Host: "git.acme.dev", Dir: "repos"}, "Dir: "},
 	} {
-		if got, errs := forgelist.Entries(t.Context(), f); len(errs) != 1 || got != nil || !strings.Contains(errs[0].Error(), "forge: ") {
-			t.Errorf("%s: %v, %v", name, got, errs)
+		if got, errs := forgelist.Entries(t.Context(), tt.f); len(errs) != 1 || got != nil || !strings.Contains(errs[0].Error(), tt.want) {
+			t.Errorf("%+v: %v, %v; want %q", tt.f, got, errs, tt.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -163,6 +163,40 @@ func TestCheckMixed(t *testing.T) {
 	}
 }
 
+// TestFaults has a store that can't keep anything, and a forge of which one repository can't be read: all else is done, and told to be
+// not all.
+func TestFaults(t *testing.T) {
+	dir := t.TempDir()
+	file, forge := filepath.Join(dir, "server.yaml"), filepath.Join(dir, "git")
+	for _, name := range []string{"own", "bad"} {
+		bare(t, forgeRepository(t, "git.acme.test/ann/"+name), filepath.Join(forge, "ann", name+".git"))
+	}
+	write(t, filepath.Join(forge, "ann", "bad.git", "packed-refs"), "rubbish\n")
+	text := "host: go.acme.test\nstore: %s\npaths: {other: {repo: https://git.acme.test/other, vcs: git}}\nforge: {base: /registry/go, host: git.acme.test, dir: git}\n"
+	write(t, file, fmt.Sprintf(text, "server.yaml/store"))
+	stdout, _, err := cli(t, "-config", file, "-check")
+	if !errors.Is(err, errUnhealthy) {
+		t.Errorf("-check: %v", err)
+	}
+	for _, want := range []string{"store  FAIL  store: the directory ", "forge  FAIL  " + filepath.Join(forge, "ann", "bad.git") + ": ", "git.acme.test/ann/own  ok  "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+	write(t, file, fmt.Sprintf(text, "store"))
+	for _, args := range [][]string{{"warm", "-config", file}, {"export", "-config", file, "-out", filepath.Join(dir, "public")}} {
+		_, stderr, err := cli(t, args...)
+		if !errors.Is(err, errUnhealthy) || strings.Count(stderr, "forge: ") != 1 || !strings.Contains(stderr, "forge: "+filepath.Join(forge, "ann", "bad.git")+": ") {
+			t.Errorf("%s: %v\n%s", args[0], err, stderr)
+		}
+	}
+	for _, name := range []string{"store/git.acme.test/ann/own/@v/v1.0.0.zip", "public/registry/go/git.acme.test/ann/own/@v/v1.0.0.zip"} {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestCommands fills a store, exports it, serves the export as files, and has the doctor look at both.
 func TestCommands(t *testing.T) {
 	host := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": gittest.New(t, mono)})

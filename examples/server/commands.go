@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -28,11 +29,12 @@ type opened struct {
 	stores  *app.Stores
 	server  *fetch.Server
 	entries []config.Entry
+	unread  []error // what of the forge can't be read, and is missing in the entries
 }
 
 func (o *opened) close() { o.stores.Close() }
 
-// open makes a server that listens nowhere. What can't be read of a forge is told, and is missing then.
+// open makes a server that listens nowhere.
 func open(ctx context.Context, f *file, stderr io.Writer) (*opened, error) {
 	cfg, err := f.load()
 	if err != nil {
@@ -46,13 +48,22 @@ func open(ctx context.Context, f *file, stderr io.Writer) (*opened, error) {
 	}
 	o.server = &fetch.Server{Handler: o.app.Owner(), Host: cfg.Host, Origin: o.app.Origin(), BaseOf: o.app.BaseOf}
 	if cfg.Forge != nil {
-		entries, errs := forgelist.Entries(ctx, *cfg.Forge)
-		for _, err := range errs {
-			fmt.Fprintf(stderr, "forge: %v\n", err)
-		}
+		var entries []config.Entry
+		entries, o.unread = forgelist.Entries(ctx, *cfg.Forge)
 		o.entries = append(o.entries, entries...)
 	}
 	return o, nil
+}
+
+// tellUnread tells what is missing, and is an error if there is something.
+func (o *opened) tellUnread(w io.Writer) error {
+	for _, err := range o.unread {
+		fmt.Fprintf(w, "forge: %s\n", progress.Printable(err.Error()))
+	}
+	if len(o.unread) > 0 {
+		return errUnhealthy
+	}
+	return nil
 }
 
 // runCheck is -check.
@@ -75,7 +86,12 @@ func runCheck(ctx context.Context, f *file, stdout, stderr io.Writer) error {
 		say("store", o.stores.Ping(ctx, o.cfg.Store))
 	}
 	if o.cfg.Forge != nil {
-		say("forge", isDirectory(o.cfg.Forge.Dir))
+		for _, err := range o.unread {
+			say("forge", err)
+		}
+		if len(o.unread) == 0 {
+			say("forge", nil)
+		}
 	}
 	if o.cfg.NeedsGit() {
 		_, err := exec.LookPath("git")
@@ -85,14 +101,6 @@ func runCheck(ctx context.Context, f *file, stdout, stderr io.Writer) error {
 		return errUnhealthy
 	}
 	return nil
-}
-
-func isDirectory(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no directory", dir)
-	}
-	return err
 }
 
 // runWarm is the command warm.
@@ -110,10 +118,11 @@ func runWarm(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if o.cfg.Store == "" {
 		return fmt.Errorf("%s names no store to fill", f.name)
 	}
-	return warm.Run(ctx, warm.Options{
+	err = warm.Run(ctx, warm.Options{
 		Server: o.server, Store: o.stores.Get(o.cfg.Store), Entries: o.entries, Modules: flags.Args(), Most: *most,
 		Progress: progressTo(stdout), Again: again("warm", args),
 	})
+	return cmp.Or(err, o.tellUnread(stderr))
 }
 
 // runExport is the command export.
@@ -129,10 +138,11 @@ func runExport(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return err
 	}
 	defer o.close()
-	return export.Run(ctx, export.Options{
+	err = export.Run(ctx, export.Options{
 		Server: o.server, Entries: o.entries, Wildcards: fetch.Wildcards(o.cfg), Modules: flags.Args(), Dir: *dir, Most: *most,
 		Progress: progressTo(stdout), Again: again("export", args),
 	})
+	return cmp.Or(err, o.tellUnread(stderr))
 }
 
 func mostFlag(flags *flag.FlagSet) *int {

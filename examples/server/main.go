@@ -52,7 +52,7 @@ const usage = `usage:
   server doctor [-gosum FILE] URL MODULE[@VERSION]
 `
 
-// run does what the arguments say. Reports go to stdout, logs and progress to stderr.
+// run does what the arguments say. Reports and progress go to stdout, logs and faults to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, ok := map[string]func(context.Context, []string, io.Writer, io.Writer) error{

@@ -74,12 +74,16 @@ func (s *Stores) Get(name string) vanity.Store {
 // Ping asks a store whether it can be read and written.
 func (s *Stores) Ping(ctx context.Context, name string) error {
 	s.mu.Lock()
-	b := s.all[name].bucket
+	at := s.all[name]
 	s.mu.Unlock()
-	if b == nil {
-		return nil
+	ping := func(context.Context) error { return nil }
+	switch {
+	case at.bucket != nil:
+		ping = at.bucket.Ping
+	case name != "":
+		ping = bucket.Directory(name).Ping
 	}
-	if err := b.Ping(ctx); err != nil {
+	if err := ping(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil

@@ -32,8 +32,11 @@ func openDirectory(_ context.Context, u *url.URL, prefix string, _ *slog.Logger)
 		dir = strings.TrimPrefix(dir, "/") // before the drive
 	}
 	dir = filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(prefix))
-	return &directory{dirstore.New(dir), dir}, nil
+	return Directory(dir).place, nil
 }
+
+// Directory is the store of a directory of this machine, as file:// opens it.
+func Directory(dir string) *Store { return &Store{place: &directory{dirstore.New(dir), dir}} }
 
 func (d *directory) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	return d.Get(ctx, name)

@@ -10,6 +10,7 @@ import (
 
 	"example.com/vanity"
 	"example.com/vanity/examples/server/internal/config"
+	"example.com/vanity/examples/server/internal/mirror"
 )
 
 // An access decides who may have what, by the rules of a file.
@@ -18,13 +19,22 @@ type access struct {
 	anyone auth                  // of all users; nil if there are none
 	by     map[*config.Rule]auth // of the users of a rule
 	gosub  auth                  // nil for everybody
+	needs  login                 // what the server itself reads repositories with; nil for nothing
 }
 
-// An auth is a function for [vanity.WithAuth].
-type auth = func(r *http.Request, modulePath, repository string) error
+// An auth is a function for [vanity.WithAuth], and a login one for [vanity.WithCredentials].
+type (
+	auth  = func(r *http.Request, modulePath, repository string) error
+	login = func(ctx context.Context, u *url.URL) (user, password string, err error)
+)
+
+// ownerKey marks the requests of who runs the server: no rules hold for them.
+type ownerKey struct{}
+
+func isOwner(r *http.Request) bool { return r.Context().Value(ownerKey{}) != nil }
 
 func newAccess(c *config.Config) *access {
-	a := &access{cfg: c, by: make(map[*config.Rule]auth)}
+	a := &access{cfg: c, by: make(map[*config.Rule]auth), needs: credentials(c.Upstream)}
 	if len(c.Users) > 0 {
 		a.anyone = c.Authorization(c.AllUsers())
 	}
@@ -44,7 +54,7 @@ func (a *access) isOpen() bool { return len(a.cfg.Access) == 0 }
 
 // satisfy lets in whoever satisfies a rule; nil is everybody's.
 func (a *access) satisfy(r *http.Request, rule *config.Rule) error {
-	if rule == nil || rule.Public {
+	if rule == nil || rule.Public || isOwner(r) {
 		return nil
 	}
 	err := a.by[rule](r, "", "")
@@ -111,7 +121,7 @@ func (a *access) forge(resolve config.Resolver) auth {
 
 // stranger is for Gosub, whose callers say themselves which repository they want: they may have all that is in it.
 func (a *access) stranger(r *http.Request, _, repository string) error {
-	if a.gosub != nil {
+	if a.gosub != nil && !isOwner(r) {
 		if err := a.gosub(r, "", ""); err != nil {
 			return err
 		}
@@ -134,12 +144,13 @@ func (a *access) whole(r *http.Request, url string) error {
 
 // guardMirrors answers who may not clone as git wants it: it asks its user for a password only if it gets 401. What is no
 // mirror's isn't there.
-func (a *access) guardMirrors(next http.Handler, urlOf func(path string) (url string, ok bool)) http.Handler {
+func (a *access) guardMirrors(m *mirror.Mirrors) http.Handler {
+	next := m.Handler()
 	if a.isOpen() {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		url, ok := urlOf(mirrorPath(r))
+		url, ok := m.Repository(r)
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -157,18 +168,9 @@ func (a *access) guardMirrors(next http.Handler, urlOf func(path string) (url st
 	})
 }
 
-// mirrorPath gives the path of a mirror below its base, that a request of git's is for.
-func mirrorPath(r *http.Request) string {
-	path := strings.TrimPrefix(r.URL.Path, "/")
-	for _, suffix := range []string{"/info/refs", "/git-upload-pack", "/git-receive-pack"} {
-		path = strings.TrimSuffix(path, suffix)
-	}
-	return strings.TrimSuffix(path, ".git")
-}
-
 // isPublic reports whether a module is everybody's: none of the rules says otherwise, and nobody needs credentials for its
 // repository. What the server has credentials for is private, unless a rule says that it is public.
-func (a *access) isPublic(ctx context.Context, modulePath string, at vanity.Config, of func(context.Context, *url.URL) (user, password string, err error)) bool {
+func (a *access) isPublic(ctx context.Context, modulePath string, at vanity.Config) bool {
 	names := append([]string{modulePath, config.RepositoryName(at.URL)}, a.cfg.ForgeNames(at)...)
 	if rule := a.cfg.Rule(names...); rule != nil {
 		return rule.Public
@@ -177,9 +179,9 @@ func (a *access) isPublic(ctx context.Context, modulePath string, at vanity.Conf
 		return false
 	}
 	u, err := url.Parse(at.URL)
-	if err != nil || of == nil || u.Host == "" {
+	if err != nil || a.needs == nil || u.Host == "" {
 		return err == nil
 	}
-	_, password, err := of(ctx, u)
+	_, password, err := a.needs(ctx, u)
 	return err == nil && password == ""
 }

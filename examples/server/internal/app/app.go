@@ -66,23 +66,28 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
-// buildAll makes the handlers: that for all, and that for the server itself.
+// buildAll makes the handlers: that for all, and that for who runs the server. Where callers' rights count it is the library that
+// asks for them, and his must be another one.
 func (a *App) buildAll(store vanity.Option) {
-	cfg := a.cfg
-	a.rules = newAccess(cfg)
-	a.handler = a.build(store, a.rules)
+	a.rules = newAccess(a.cfg)
+	a.handler = a.build(store, a.cfg.Upstream)
 	a.owner = a.handler
-	if !a.rules.isOpen() || cfg.Upstream.CallersRights {
-		own := *a
-		open := *cfg
-		open.Access, open.Gosub, open.Webhook = nil, nil, nil
-		if open.Upstream.CallersRights {
-			open.Upstream = config.Upstream{Netrc: true} // there is no caller but who runs the server
-		}
-		own.cfg, own.pushes = &open, nil
-		a.owner = own.build(store, newAccess(&open))
-		a.all = append(a.all, own.all[len(a.all):]...)
+	switch {
+	case a.cfg.Upstream.CallersRights:
+		a.owner = a.build(store, a.ownersUpstream())
+	case !a.rules.isOpen():
+		a.owner = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownerKey{}, true)))
+		})
 	}
+}
+
+// ownersUpstream is what who runs the server reads repositories with: where callers' rights count, he is the caller.
+func (a *App) ownersUpstream() config.Upstream {
+	if a.cfg.Upstream.CallersRights {
+		return config.Upstream{Netrc: true}
+	}
+	return a.cfg.Upstream
 }
 
 // ServeHTTP implements [http.Handler].
@@ -93,11 +98,7 @@ func (a *App) Owner() http.Handler { return a.owner }
 
 // Origin reads the repositories themselves, for who has configured them.
 func (a *App) Origin() *origin.Reader {
-	up := a.cfg.Upstream
-	if up.CallersRights {
-		up = config.Upstream{Netrc: true}
-	}
-	return origin.New(a.Client, credentials(up))
+	return origin.New(a.Client, credentials(a.ownersUpstream()))
 }
 
 // BaseOf gives the base of the GOPROXY that serves a module of the forge.
@@ -108,12 +109,15 @@ func (a *App) BaseOf(modulePath string) (base string, ok bool) {
 	if _, err := a.forge.Resolve(context.Background(), modulePath); err != nil {
 		return "", false
 	}
-	return trim(a.cfg.Forge.Base), true
+	return a.cfg.Forge.Base, true
 }
 
 // Run keeps mirrors up to date and does what pushes ask for, until ctx ends; what was promised to a git host by then is done
 // first, for half a minute at most.
 func (a *App) Run(ctx context.Context) error {
+	if a.Metrics != nil {
+		a.Metrics.ForgetMirrors() // of another configuration
+	}
 	done := make(chan struct{})
 	if a.pushes != nil {
 		go func() {
@@ -162,7 +166,6 @@ func (a *App) watchMirrors(ctx context.Context) {
 	if a.Metrics == nil {
 		return
 	}
-	a.Metrics.ForgetMirrors()
 	for {
 		for _, s := range a.mirrors.Status() {
 			a.Metrics.Mirrored(s.Path, s.Refreshed, s.Size, s.Err)
@@ -176,23 +179,23 @@ func (a *App) watchMirrors(ctx context.Context) {
 }
 
 // options are the library's that all handlers have in common.
-func (a *App) options(store vanity.Option) []vanity.Option {
+func (a *App) options(store vanity.Option, up config.Upstream) []vanity.Option {
 	opts := []vanity.Option{
 		store, vanity.WithLogger(a.Log), vanity.WithFreshness(a.cfg.Freshness.Or(config.DefaultFresh)),
 		vanity.WithObserver(a.observe),
 	}
-	if cred := credentials(a.cfg.Upstream); cred != nil {
-		opts = append(opts, vanity.WithCredentials(cred))
+	if of := credentials(up); of != nil {
+		opts = append(opts, vanity.WithCredentials(of))
 	}
-	if a.cfg.Upstream.CallersRights {
+	if up.CallersRights {
 		opts = append(opts, vanity.WithCallersRights())
 	}
 	return opts
 }
 
-// client is that which reaches git hosts, or their mirrors. Where it is the host that says who may read, no mirror can.
+// client is that which reaches git hosts, or their mirrors.
 func (a *App) client() *http.Client {
-	if a.mirrors == nil || a.cfg.Upstream.CallersRights {
+	if a.mirrors == nil {
 		return a.Client
 	}
 	client := http.Client{}

@@ -17,7 +17,7 @@ type router struct {
 
 // mount has a handler answer below a base.
 func (rt *router) mount(base string, h func(next vanity.Option) http.Handler) {
-	if base = trim(base); base == "" {
+	if base == "" {
 		rt.root = func(next http.Handler) http.Handler { return h(vanity.WithNext(next)) }
 		return
 	}
@@ -26,51 +26,49 @@ func (rt *router) mount(base string, h func(next vanity.Option) http.Handler) {
 	rt.mux.Handle(base+"/", handler)
 }
 
-// build makes the handler of all that the file names, under some rules.
-func (a *App) build(store vanity.Option, rules *access) http.Handler {
+// build makes the handler of all that the file names, which reads repositories as up says.
+func (a *App) build(store vanity.Option, up config.Upstream) http.Handler {
 	rt := &router{mux: http.NewServeMux(), root: func(next http.Handler) http.Handler { return next }}
-	common := a.options(store)
-	fixed := join(common, vanity.WithClient(a.client()))
-	guarded := func(resolve config.Resolver) []vanity.Option {
-		if rules.isOpen() {
-			return fixed
+	common := join(a.options(store, up), vanity.WithClient(a.client()))
+	guarded := func(may auth) []vanity.Option {
+		if a.rules.isOpen() {
+			return common
 		}
-		return join(fixed, vanity.WithAuth(rules.module(resolve)))
+		return join(common, vanity.WithAuth(may))
 	}
+	site := guarded(a.rules.module(a.cfg.Resolve))
 	for _, base := range a.cfg.SiteBases() {
 		rt.mount(base, func(next vanity.Option) http.Handler {
-			return a.note(vanity.GoproxyFunc(base, a.cfg.Resolve, join(guarded(a.cfg.Resolve), next)...))
+			return a.note(vanity.GoproxyFunc(base, a.cfg.Resolve, join(site, next)...))
 		})
 	}
 	for _, m := range a.cfg.Modules {
 		rt.mount(m.Base, func(next vanity.Option) http.Handler {
 			at := func(context.Context, string) (vanity.Config, error) { return m.Config(), nil }
-			return a.note(vanity.Goproxy(m.Base, m.Config(), join(guarded(at), next)...))
+			return a.note(vanity.Goproxy(m.Base, m.Config(), join(guarded(a.rules.module(at)), next)...))
 		})
 	}
-	if a.cfg.Forge != nil {
-		opts := fixed
-		if !rules.isOpen() {
-			opts = join(fixed, vanity.WithAuth(rules.forge(a.forge.Resolve)))
-		}
-		rt.mount(a.cfg.Forge.Base, func(next vanity.Option) http.Handler {
-			return a.note(vanity.GoproxyFunc(a.cfg.Forge.Base, a.forge.Resolve, join(opts, next)...))
+	if f := a.cfg.Forge; f != nil {
+		rt.mount(f.Base, func(next vanity.Option) http.Handler {
+			opts := join(guarded(a.rules.forge(lookUp(a.forge.Resolve))), next)
+			return once(a.note(vanity.GoproxyFunc(f.Base, lookUp(a.forge.Resolve), opts...)))
 		})
 	}
 	if g := a.cfg.Gosub; g != nil {
-		rt.mount(g.Base, func(next vanity.Option) http.Handler { return a.note(a.gosub(store, rules, next)) })
+		rt.mount(g.Base, func(next vanity.Option) http.Handler { return a.note(a.gosub(store, up, next)) })
 	}
 	if m := a.cfg.Mirror; m != nil {
-		h := http.StripPrefix(trim(m.Base), rules.guardMirrors(a.mirrors.Handler(), a.mirrorURLs()))
-		rt.mux.Handle(trim(m.Base)+"/", h)
+		rt.mux.Handle(m.Base+"/", http.StripPrefix(m.Base, a.rules.guardMirrors(a.mirrors)))
 	}
 	if w := a.cfg.Webhook; w != nil {
-		a.pushes = newPushes(a)
+		if a.pushes == nil {
+			a.pushes = newPushes(a)
+		}
 		h := push.Handler(secrets(w), a.pushes.accept)
-		rt.mux.Handle(trim(w.Path), h)
-		rt.mux.Handle(trim(w.Path)+"/{$}", h)
+		rt.mux.Handle(w.Path, h)
+		rt.mux.Handle(w.Path+"/{$}", h)
 	}
-	rt.mux.Handle("/", rt.root(a.pages(guarded(a.cfg.Resolve))))
+	rt.mux.Handle("/", rt.root(a.pages(site)))
 	return rt.mux
 }
 
@@ -102,33 +100,16 @@ func (a *App) note(h http.Handler) http.Handler {
 
 // gosub makes the handler for strangers. The server's credentials are for those alone whom the file names, or for what its owner
 // has sealed.
-func (a *App) gosub(store vanity.Option, rules *access, next vanity.Option) http.Handler {
+func (a *App) gosub(store vanity.Option, up config.Upstream, next vanity.Option) http.Handler {
 	g := a.cfg.Gosub
-	open := *a.cfg
-	if rules.gosub == nil && len(g.SealKeys) == 0 {
-		open.Upstream = config.Upstream{CallersRights: open.Upstream.CallersRights}
+	if a.rules.gosub == nil && len(g.SealKeys) == 0 {
+		up = config.Upstream{CallersRights: up.CallersRights}
 	}
-	own := *a
-	own.cfg = &open
-	opts := join(own.options(store), g.Options()...)
-	if rules.gosub != nil || !rules.isOpen() {
-		opts = append(opts, vanity.WithAuth(rules.stranger))
+	opts := join(a.options(store, up), g.Options()...)
+	if a.rules.gosub != nil || !a.rules.isOpen() {
+		opts = append(opts, vanity.WithAuth(a.rules.stranger))
 	}
 	return vanity.Gosub(g.Base, append(opts, next)...)
-}
-
-// mirrorURLs gives the function that knows the URL of a mirror by its path.
-func (a *App) mirrorURLs() func(path string) (url string, ok bool) {
-	urls := make(map[string]string)
-	for _, u := range a.cfg.Mirror.Repositories {
-		if path, ok := a.mirrors.Path(u); ok {
-			urls[path] = u
-		}
-	}
-	return func(path string) (url string, ok bool) {
-		url, ok = urls[path]
-		return url, ok
-	}
 }
 
 func secrets(w *config.Webhook) (all [][]byte) {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -18,7 +16,7 @@ import (
 
 	"example.com/vanity"
 	"example.com/vanity/examples/server/internal/config"
-	"example.com/vanity/examples/server/internal/local"
+	"example.com/vanity/examples/server/internal/fetch"
 	"example.com/vanity/examples/server/internal/mirror"
 	"example.com/vanity/examples/server/internal/push"
 )
@@ -31,8 +29,7 @@ const (
 	drainTimeout = 30 * time.Second // for all that run and wait when the server ends
 )
 
-// pushes do what pushes ask for: refresh its mirror and lists, warm the store for a new tag, and
-// announce it.
+// pushes do what pushes ask for: refresh mirror and lists, warm the store for a new tag, and announce it.
 type pushes struct {
 	app   *App
 	queue chan push.Push
@@ -219,12 +216,9 @@ func (a *App) refresh(ctx context.Context, urls []string) (err error) {
 				}
 			}
 		}
-		for _, h := range a.all {
-			h.Refresh(u)
-			for at, original := range a.mirrored {
-				if original == strings.TrimSuffix(trim(u), ".git") {
-					h.Refresh(at)
-				}
+		for _, name := range append(a.mirrored.at(u), u) {
+			for _, h := range a.all {
+				h.Refresh(name)
 			}
 		}
 	}
@@ -252,7 +246,7 @@ func (a *App) released(pushed push.Push) (all [][]release) {
 			all = append(all, group)
 		}
 	}
-	fixed := func(base string) func(string) string { return func(string) string { return trim(base) } }
+	fixed := func(base string) func(string) string { return func(string) string { return base } }
 	for _, name := range pushed.Repositories {
 		for _, names := range a.cfg.Released(name, pushed.Tag) {
 			add(names, a.cfg.Resolve, a.cfg.BaseOf, false)
@@ -282,10 +276,10 @@ func (a *App) serve(ctx context.Context, all [][]release) (served []release, err
 		}
 		r, e := a.find(ctx, group)
 		if e == nil && a.cfg.Webhook.Warm && !plain {
-			e = a.get(ctx, r, ".mod", ".zip")
+			e = a.get(ctx, r, "mod", "zip")
 		}
 		switch {
-		case plain && errors.Is(e, fs.ErrNotExist): // that there is something to be had from elsewhere was a guess
+		case plain && fetch.IsAbsent(e): // that there is something to be had from elsewhere was a guess
 			a.Log.Info("push: not announced, because not everybody can fetch it", "version", r.String(), "err", e)
 		case e != nil:
 			err = errors.Join(err, fmt.Errorf("%v: %w", r.Version, e))
@@ -299,49 +293,33 @@ func (a *App) serve(ctx context.Context, all [][]release) (served []release, err
 // find gives the one that is there. If none is, the error says what is wrong with the first.
 func (a *App) find(ctx context.Context, group []release) (r release, err error) {
 	for _, r := range group {
-		e := a.get(ctx, r, ".info")
+		e := a.get(ctx, r, "info")
 		if e == nil {
 			return r, nil
 		}
 		err = cmp.Or(err, e)
-		if !errors.Is(e, fs.ErrNotExist) {
+		if !fetch.IsAbsent(e) {
 			return r, e
 		}
 	}
 	return group[0], err
 }
 
-// get asks the server itself for files of a version. The error is [fs.ErrNotExist] if one isn't there.
-func (a *App) get(ctx context.Context, r release, files ...string) error {
-	path, err1 := module.EscapePath(r.Path)
-	version, err2 := module.EscapeVersion(r.Version.Version)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	h := a.handlerOf(r)
-	host, _, _ := strings.Cut(a.cfg.Host, "/")
+// get has files of a version made, as the commands do, and waits for a git host that wants it.
+func (a *App) get(ctx context.Context, r release, kinds ...string) error {
+	s := &fetch.Server{Handler: a.handlerOf(r), Host: a.cfg.Host}
 	ctx = context.WithValue(ctx, ownKey{}, true)
-	for _, file := range files {
-		answer, err := local.Get(ctx, h, host, r.base+"/"+path+"/@v/"+version+file, nil, io.Discard)
-		switch {
-		case err != nil:
+	for _, kind := range kinds {
+		file, err := fetch.File(r.Version.Version, kind)
+		if err == nil {
+			_, err = s.Make(ctx, fetch.Module{Path: r.Path, Base: r.base}, file)
+		}
+		if err != nil {
 			return err
-		case answer.Status == http.StatusNotFound || answer.Status == http.StatusGone:
-			return absent(answer.Text)
-		case !answer.OK():
-			return errors.New(answer.Text)
 		}
 	}
 	return nil
 }
-
-// An absent is the text of an answer that says that there is no such thing.
-type absent string
-
-func (a absent) Error() string { return string(a) }
-
-// Is is for [errors.Is].
-func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 
 // handlerOf gives the handler to ask for a release. What the go command fetches by itself is read as everybody reads it, without
 // the server's credentials and mirrors: for whom that isn't enough, it is private.
@@ -373,5 +351,5 @@ func (a *App) announce(ctx context.Context, served []release) (err error) {
 
 // isPublic reports whether everybody may have a release.
 func (a *App) isPublic(r release) bool {
-	return a.rules.isPublic(context.Background(), r.Path, r.at, credentials(a.cfg.Upstream))
+	return a.rules.isPublic(context.Background(), r.Path, r.at)
 }

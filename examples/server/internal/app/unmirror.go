@@ -28,6 +28,19 @@ func (o originals) of(raw string) string {
 	return of
 }
 
+// at gives the addresses of the mirror that stand for a repository, which has a URL.
+func (o originals) at(url string) (addresses []string) {
+	for mirror, original := range o {
+		if original == originalOf(url) {
+			addresses = append(addresses, mirror)
+		}
+	}
+	return addresses
+}
+
+// originalOf is a URL as originals have it.
+func originalOf(url string) string { return strings.TrimSuffix(trim(url), ".git") }
+
 // transport sends what is for a mirror's address to the original: it is this server's own address, and it is for people.
 func (o originals) transport(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -50,7 +63,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // credentials gives the function that knows those of the originals.
-func (o originals) credentials(of func(context.Context, *url.URL) (user, password string, err error)) func(context.Context, *url.URL) (user, password string, err error) {
+func (o originals) credentials(of login) login {
 	return func(ctx context.Context, u *url.URL) (user, password string, err error) {
 		original, err := url.Parse(o.of(u.String()))
 		if err != nil {
@@ -77,7 +90,7 @@ func (a *App) site() (vanity.Site, originals) {
 		if page, faults := (discovery.Site{Host: site.Host}).Page(own, site.Host); len(faults) == 0 {
 			i.Display = page.Source.Display()
 		}
-		original := strings.TrimSuffix(trim(i.Repo), ".git")
+		original := originalOf(i.Repo)
 		i.Repo, i.VCS = trim(a.cfg.Mirror.PublicURL)+"/"+at, "git"
 		byMirror[i.Repo] = original
 		site.Paths[key] = i

@@ -12,7 +12,7 @@ import (
 
 // credentials gives what [vanity.WithCredentials] wants: those of the file by the longest URL, then those of the environment;
 // nil if there are none.
-func credentials(u config.Upstream) func(ctx context.Context, repository *url.URL) (user, password string, err error) {
+func credentials(u config.Upstream) login {
 	if !u.Netrc && len(u.Credentials) == 0 {
 		return nil
 	}

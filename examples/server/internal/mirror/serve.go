@@ -63,6 +63,16 @@ func (m *Mirrors) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Repository gives the URL of what a request to [Mirrors.Handler] is for, as in the options; ok says whether that is mirrored. It is for
+// who must ask for rights first.
+func (m *Mirrors) Repository(r *http.Request) (url string, ok bool) {
+	repo, _ := m.route(r)
+	if repo == nil {
+		return "", false
+	}
+	return repo.url, true
+}
+
 // route finds the mirror that a request is for, in the table alone: nothing of the path becomes one of the disk.
 func (m *Mirrors) route(r *http.Request) (repo *repository, service string) {
 	if strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") {

@@ -140,7 +140,7 @@ func ExampleWithObserver() {
 	}
 	list()
 	list()
-	handler.(interface{ Refresh(repository string) }).Refresh(repository)
+	handler.(vanity.Refresher).Refresh(repository)
 	list()
 	// Output:
 	// fetched, with 1 requests

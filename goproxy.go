@@ -504,7 +504,17 @@ func newModules(o *options, client *git.Client) *modules {
 	return m
 }
 
-// Refresh says that a repository has changed, as its host's webhook does: see the package comment.
+// A Refresher is what each handler of this package is besides, for who knows that a repository has changed, be it by its host's webhook:
+//
+//	handler.(vanity.Refresher).Refresh("https://github.com/acme/mono")
+type Refresher interface {
+	// Refresh takes the repository's URL, however [Config].URL may be written. It makes no request, and forgets nothing that is
+	// for ever: from then on, whoever asks for what may have changed gets it anew, or what there was if that can't be had. It
+	// is safe for concurrent use, while requests are answered, too.
+	Refresh(repository string)
+}
+
+// Refresh implements [Refresher].
 func (h *handler) Refresh(repository string) { h.modules.refresh(repository) }
 
 func (m *modules) refresh(repository string) {

@@ -433,9 +433,6 @@ type aborting struct{ *httptest.ResponseRecorder }
 
 func (aborting) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
 
-// A refresher is what handlers are besides.
-type refresher interface{ Refresh(repository string) }
-
 // TestRefresh has a repository that changes, and somebody who says so.
 func TestRefresh(t *testing.T) {
 	repo := gittest.New(t, exampleScript)
@@ -483,7 +480,7 @@ func TestRefresh(t *testing.T) {
 			all(false)
 			before := len(server.Requests())
 			for _, h := range append(slices.Collect(maps.Values(handlers)), meta) {
-				h.(refresher).Refresh(strings.ToUpper(server.URL[:4]) + server.URL[4:] + "/MONO.git") // as a host might write it
+				h.(vanity.Refresher).Refresh(strings.ToUpper(server.URL[:4]) + server.URL[4:] + "/MONO.git") // as a host might write it
 			}
 			if n := len(server.Requests()); n != before {
 				t.Errorf("Refresh makes %d requests", n-before)
@@ -533,7 +530,7 @@ func TestRefreshLate(t *testing.T) {
 	go func() { first <- list() }()
 	<-arrived
 	repo.Git("tag", "tool-1.2.0")
-	h.(refresher).Refresh(server.URL + "/mono")
+	h.(vanity.Refresher).Refresh(server.URL + "/mono")
 	if got := list(); !strings.Contains(got, "v1.2.0") {
 		t.Errorf("who asks after the change gets %q", got)
 	}

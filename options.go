@@ -172,7 +172,8 @@ type Event struct {
 }
 
 // A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
-// github.com/goproxy/goproxy. See [WithStore] for what it must do, and [DirStore] for one.
+// github.com/goproxy/goproxy. See [WithStore] for what it must do, and [DirStore] for one. Its methods are called at the same time by
+// any number of goroutines.
 type Store interface {
 	// Get gives the content that was put under a name. The error satisfies errors.Is(err, fs.ErrNotExist) if there is
 	// none; with any other error nobody can tell what a version was first, so that its info is answered with 500. A

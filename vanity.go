@@ -99,12 +99,7 @@
 // host, and lets others wait for half a minute (503). A request with the header "Disable-Module-Fetch: true" gets what is
 // kept, or 404.
 //
-// Who knows that a repository has changed, by a webhook say, need not wait for that minute. The handlers have a method
-//
-//	Refresh(repository string)
-//
-// which takes the repository's URL and makes no request: from then on, whoever asks for what may have changed gets it anew. To
-// call it: handler.(interface{ Refresh(repository string) }).Refresh("https://github.com/acme/mono").
+// Who knows that a repository has changed, by a webhook say, need not wait for that minute: every handler is a [Refresher].
 //
 // All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
 // alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 512 KiB, in temporary files (see
@@ -437,7 +432,7 @@ func (m *metaHandler) serveGoGet(w http.ResponseWriter, r *http.Request, page *g
 	})
 }
 
-// Refresh says that a repository has changed, as its host's webhook does: see the package comment.
+// Refresh implements [Refresher].
 func (m *metaHandler) Refresh(repository string) { m.modules.refresh(repository) }
 
 // A metaAnswer is how to answer a request, and what is to be told of it.
@@ -669,7 +664,7 @@ type Page struct {
 	Documentation string    // URL at pkg.go.dev
 	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
 	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
-	Versions      []Version // highest first, 500 at most, see More; empty if Notice says why, if Site.Resolve doesn't know the module, or if whoever asks may not know
+	Versions      []Release // highest first, 500 at most, see More; empty if Notice says why, if Site.Resolve doesn't know the module, or if whoever asks may not know
 	More          bool      // there are more versions than these
 	Majors        []Page    // other major versions, with Path and Link
 	Notice        string    // why there are no versions
@@ -681,9 +676,9 @@ type Page struct {
 	Index   string // path of the index; empty if there is none, or if it is this page
 }
 
-// A Version is one of a [Page]'s.
-type Version struct {
-	Version       string
+// A Release is a version on a [Page].
+type Release struct {
+	Version       string    // "v1.2.0"
 	Time          time.Time // of its commit; zero if it is not known
 	Documentation string    // URL at pkg.go.dev
 	Source        string    // URL of its code; empty if it is not known
@@ -693,7 +688,7 @@ type Version struct {
 var samplePage = Page{
 	Path: "go.acme.dev/tool", Link: "/tool", Description: "A tool.", Prefix: "go.acme.dev/tool", Module: "go.acme.dev/tool",
 	Documentation: docs + "go.acme.dev/tool", Repository: "https://github.com/acme/tool", Source: "https://github.com/acme/tool",
-	Versions: []Version{{Version: "v1.0.0", Time: time.Unix(1e9, 0).UTC(), Documentation: docs + "go.acme.dev/tool@v1.0.0", Source: "https://github.com/acme/tool/tree/v1.0.0"}},
+	Versions: []Release{{Version: "v1.0.0", Time: time.Unix(1e9, 0).UTC(), Documentation: docs + "go.acme.dev/tool@v1.0.0", Source: "https://github.com/acme/tool/tree/v1.0.0"}},
 	Majors:   []Page{{Path: "go.acme.dev/tool/v2", Link: "/tool/v2"}},
 	Notice:   "There are no versions yet.", GoImports: []string{"go.acme.dev/tool git https://github.com/acme/tool"},
 	Modules: []Page{{Path: "go.acme.dev/tool/sub", Link: "/tool/sub", Description: "A sub."}, {Path: "go.acme.dev/tool/sub/*"}},
@@ -806,7 +801,7 @@ func (m *metaHandler) versions(r *http.Request, p *Page, cfg Config, source disc
 	}
 	p.More = len(list.Versions) > pageSize
 	for _, v := range list.Versions[:min(len(list.Versions), pageSize)] {
-		p.Versions = append(p.Versions, Version{
+		p.Versions = append(p.Versions, Release{
 			Version: v.Version, Time: v.Time, Documentation: docs + p.Module + "@" + v.Version, Source: source.Dir(v.Version, ""),
 		})
 	}

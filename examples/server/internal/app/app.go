@@ -31,16 +31,13 @@ type App struct {
 	rules   *access
 	handler http.Handler
 	owner   http.Handler // the same modules for the server itself, whoever may have them else
-	all     []refresher
+	all     []vanity.Refresher
 	forge   vanity.Forge
 	mirrors *mirror.Mirrors // nil if there are none
 	pushes  *pushes         // nil if nobody tells of any
 
 	mirrored originals // by their address in pages
 }
-
-// A refresher is what the library's handlers are besides.
-type refresher interface{ Refresh(repository string) }
 
 // New makes an App. It asks nothing of any host.
 func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {

@@ -92,9 +92,7 @@ func (a *App) pages(opts []vanity.Option) http.Handler {
 
 // note remembers a handler for pushes.
 func (a *App) note(h http.Handler) http.Handler {
-	if r, ok := h.(refresher); ok {
-		a.all = append(a.all, r)
-	}
+	a.all = append(a.all, h.(vanity.Refresher))
 	return h
 }
 

@@ -1,41 +1,29 @@
-// Package vanity serves Go modules under a name of one's own, as handlers to mount in any web application.
-//
-//   - [Meta] answers the go command's question where a module lives (?go-get=1), from a small table, and has pages for
-//     people.
-//   - [Goproxy] answers the GOPROXY protocol for one module, straight from a git repository: the module may be in a
-//     subdirectory, under tags of whatever pattern the repository has.
-//   - [Gosub] does the same for any module, the configuration being in the URL.
-//
-// The first and one of the others make "go get go.acme.dev/tool" work for everyone, with nothing to set up at theirs:
-//
-//	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
-//		URL:       "https://github.com/acme/mono",
-//		Module:    "go.acme.dev/tool",
-//		Directory: "libs/tool",
-//		Tags:      "tool-*",
-//	}))
-//	mux.Handle("/", vanity.Meta(vanity.Site{
-//		Host:  "go.acme.dev",
-//		Proxy: "/go",
-//		Paths: map[string]vanity.Import{"tool": {Directory: "libs/tool", Tags: "tool-*"}},
-//	}))
-//
-// For more modules than one, the site alone says what both need to know, so that page and proxy agree:
+// Package vanity serves Go modules under a name of one's own, as handlers to mount in any web application. The module may be
+// in a directory of its repository, and have tags of whatever pattern. This is a site with one module, and with all that
+// are in the directory libs of the same repository:
 //
 //	site := vanity.Site{
 //		Host:  "go.acme.dev",
 //		Proxy: "/go",
 //		Paths: map[string]vanity.Import{
-//			"tool":   {Repo: "https://github.com/acme/mono", Directory: "libs/tool", Tags: "tool-*"},
+//			"tool":   {Repo: "https://github.com/acme/mono", Directory: "cmd/tool", Tags: "tool-*"},
 //			"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"},
 //		},
 //	}
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //	mux.Handle("/", vanity.Meta(site))
 //
-// A forge that has its repositories on a disk serves the modules of all of them by a [Forge] in the place of the site.
+// Once https://go.acme.dev leads there, "go get go.acme.dev/tool" works for everyone, with nothing to set up at theirs, and with
+// the checksums that the go command would compute from the repository itself. The handlers are:
 //
-// # How the go command gets there
+//   - [Meta], which answers the go command's question where a module lives (?go-get=1), from a small table, and has pages
+//     for people;
+//   - [GoproxyFunc], which answers the GOPROXY protocol, straight from git repositories, for all modules of a [Site], for
+//     those of a forge that has its repositories on a disk ([Forge]), or for those that a function knows;
+//   - [Goproxy], which does it for one module, a [Config];
+//   - [Gosub], which does it for any module, the configuration being in the URL: for strangers, too.
+//
+// # The way of the go command
 //
 // For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds
 //
@@ -149,6 +137,8 @@
 // redirects, but never from https to http. Credentials are sent if the owner says so, by [WithCredentials] or
 // [WithCallersRights], over https alone. A repository on the same machine, named by an absolute path, is read through "git
 // upload-pack".
+//
+// # Limits
 //
 // What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
 // refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at

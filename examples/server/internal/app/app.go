@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -165,7 +166,7 @@ func (a *App) watchMirrors(ctx context.Context) {
 	}
 	for {
 		for _, s := range a.mirrors.Status() {
-			a.Metrics.Mirrored(s.Path, s.Refreshed, s.Size, s.Err)
+			a.Metrics.Mirrored(s.Path, s.Refreshed, s.Saved, s.Size, errors.Join(s.Err, s.ShelfErr))
 		}
 		select {
 		case <-ctx.Done():

@@ -42,7 +42,7 @@ type Options struct {
 	Dir       string   // is made if it isn't there
 	Most      int      // versions to be written at the same time; if zero, 4
 	Progress  progress.Options
-	Again     string // the command that goes on, for the summary; if empty, "the same command"
+	Again     string // the command that goes on, for the summary
 }
 
 const most = 4
@@ -95,7 +95,7 @@ func (w *work) fail(ctx context.Context, what string, err error) {
 	}
 	var disk *diskError
 	if errors.As(err, &disk) {
-		w.cancel(fmt.Errorf("%w; see to that, and run %s again", disk, w.again()))
+		w.cancel(fmt.Errorf("%w; see to that, and run %s again", disk, w.Again))
 		return
 	}
 	w.mu.Lock()
@@ -106,8 +106,6 @@ func (w *work) fail(ctx context.Context, what string, err error) {
 	}
 	w.meter.Printf("%v", err)
 }
-
-func (w *work) again() string { return cmp.Or(w.Again, "the same command") }
 
 // note remembers that a name belongs to this export.
 func (w *work) note(name string) {
@@ -192,10 +190,10 @@ func (w *work) summary(ctx context.Context) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		w.meter.Printf("broken off: %s; run %s again to go on", text, w.again())
+		w.meter.Printf("broken off: %s; run %s again to go on", text, w.Again)
 		return context.Cause(ctx)
 	case w.failed > 0:
-		w.meter.Printf("%s; run %s again for what failed", text, w.again())
+		w.meter.Printf("%s; run %s again for what failed", text, w.Again)
 		return fmt.Errorf("%d failed", w.failed)
 	}
 	w.meter.Printf("%s", text)

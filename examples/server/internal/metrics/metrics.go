@@ -23,11 +23,12 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, served, bytes, downloads                  *prometheus.CounterVec
-	fetches, fetchRequests, fetchBytes                  *prometheus.CounterVec
-	storeOps, pushes, reloads                           *prometheus.CounterVec
-	duration, fetchDuration, storeDuration              *prometheus.HistogramVec
-	limited, mirrorRefreshed, mirrorFailing, mirrorSize *prometheus.GaugeVec
+	requests, served, bytes, downloads     *prometheus.CounterVec
+	fetches, fetchRequests, fetchBytes     *prometheus.CounterVec
+	storeOps, pushes, reloads              *prometheus.CounterVec
+	duration, fetchDuration, storeDuration *prometheus.HistogramVec
+	limited, mirrorRefreshed, mirrorSaved  *prometheus.GaugeVec
+	mirrorFailing, mirrorSize              *prometheus.GaugeVec
 
 	modules, hosts labels
 }
@@ -68,7 +69,8 @@ func New() *Metrics {
 	m.storeDuration = histogram("store_operation_duration_seconds", "Time of an operation of the store; of a get, to its first byte.", "operation")
 
 	m.mirrorRefreshed = gauge("mirror_refreshed_timestamp_seconds", "When a mirror was last like its repository.", "repository")
-	m.mirrorFailing = gauge("mirror_failing", "1 if the last refresh of a mirror failed.", "repository")
+	m.mirrorSaved = gauge("mirror_saved_timestamp_seconds", "When the bucket last had what a mirror has.", "repository")
+	m.mirrorFailing = gauge("mirror_failing", "1 if the last refresh of a mirror failed, or keeping it in the bucket.", "repository")
 	m.mirrorSize = gauge("mirror_bytes", "Size of a mirror on the disk.", "repository")
 	m.pushes = counter("webhook_pushes_total", "Pushes that git hosts told of, by what was done about them: ok or error.", "result")
 	m.reloads = counter("config_reloads_total", "Reads of the configuration, by their result: ok or error.", "result")
@@ -139,10 +141,12 @@ func (m *Metrics) Pushed(err error) { m.pushes.WithLabelValues(result(err)).Inc(
 // Reloaded counts a read of the configuration.
 func (m *Metrics) Reloaded(err error) { m.reloads.WithLabelValues(result(err)).Inc() }
 
-// Mirrored says how a mirror is. A zero time is that of one that never was like its repository.
-func (m *Metrics) Mirrored(repository string, refreshed time.Time, size int64, err error) {
-	if !refreshed.IsZero() {
-		m.mirrorRefreshed.WithLabelValues(repository).Set(float64(refreshed.Unix()))
+// Mirrored says how a mirror is: when it was like its repository, and when the bucket was like it. A zero time says never.
+func (m *Metrics) Mirrored(repository string, refreshed, saved time.Time, size int64, err error) {
+	for at, g := range map[*time.Time]*prometheus.GaugeVec{&refreshed: m.mirrorRefreshed, &saved: m.mirrorSaved} {
+		if !at.IsZero() {
+			g.WithLabelValues(repository).Set(float64(at.Unix()))
+		}
 	}
 	failing := 0.0
 	if err != nil {
@@ -155,6 +159,7 @@ func (m *Metrics) Mirrored(repository string, refreshed time.Time, size int64, e
 // ForgetMirrors is for a new configuration, which may have others.
 func (m *Metrics) ForgetMirrors() {
 	m.mirrorRefreshed.Reset()
+	m.mirrorSaved.Reset()
 	m.mirrorFailing.Reset()
 	m.mirrorSize.Reset()
 }

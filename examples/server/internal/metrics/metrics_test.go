@@ -154,16 +154,16 @@ func TestStore(t *testing.T) {
 func TestMirrors(t *testing.T) {
 	m := metrics.New()
 	at := time.Unix(1700000000, 0)
-	m.Mirrored("github.com/acme/a", at, 100, nil)
-	m.Mirrored("github.com/acme/b", time.Time{}, 0, errors.New("no such repository"))
+	m.Mirrored("github.com/acme/a", at, at.Add(time.Minute), 100, nil)
+	m.Mirrored("github.com/acme/b", time.Time{}, time.Time{}, 0, errors.New("no such repository"))
 	m.Pushed(nil)
 	m.Pushed(errors.New("late"))
 	m.Reloaded(nil)
 	text := scrape(t, m)
 	want(t, text, `vanity_mirror_refreshed_timestamp_seconds{repository="github.com/acme/a"} 1.7e+09`, `vanity_mirror_failing{repository="github.com/acme/b"} 1`,
-		`vanity_mirror_bytes{repository="github.com/acme/a"} 100`, `vanity_webhook_pushes_total{result="ok"} 1`, `vanity_webhook_pushes_total{result="error"} 1`, `vanity_config_reloads_total{result="ok"} 1`)
-	if strings.Contains(text, `refreshed_timestamp_seconds{repository="github.com/acme/b"}`) {
-		t.Error("what never was refreshed has a time")
+		`vanity_mirror_saved_timestamp_seconds{repository="github.com/acme/a"} 1.70000006e+09`, `vanity_mirror_bytes{repository="github.com/acme/a"} 100`, `vanity_webhook_pushes_total{result="ok"} 1`, `vanity_webhook_pushes_total{result="error"} 1`, `vanity_config_reloads_total{result="ok"} 1`)
+	if strings.Contains(text, `timestamp_seconds{repository="github.com/acme/b"}`) {
+		t.Error("what never was refreshed or saved has a time")
 	}
 	m.ForgetMirrors()
 	if strings.Contains(scrape(t, m), "acme/a") {

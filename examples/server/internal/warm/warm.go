@@ -26,7 +26,7 @@ type Options struct {
 	Modules  []string         // MODULE, MODULE@VERSION, MODULE@latest or MODULE@all; if empty, all versions of all entries
 	Most     int              // versions to be fetched at the same time; if zero, 4
 	Progress progress.Options //
-	Again    string           // the command that goes on, for the summary; if empty, "the same command"
+	Again    string           // the command that goes on, for the summary
 }
 
 const (
@@ -248,15 +248,14 @@ func (w *work) isThere(ctx context.Context, m fetch.Module, file string) (bool, 
 func (w *work) summary(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	again := cmp.Or(w.Again, "the same command")
 	done, all := w.was+w.fetched, progress.Count(len(w.jobs), "version")
 	text := told(w.fetched, w.was, w.failed, w.bytes)
 	switch {
 	case ctx.Err() != nil:
-		w.meter.Printf("broken off: %d of %s are in the store (%s); run %s again to go on", done, all, text, again)
+		w.meter.Printf("broken off: %d of %s are in the store (%s); run %s again to go on", done, all, text, w.Again)
 		return context.Cause(ctx)
 	case w.failed+w.faults > 0:
-		w.meter.Printf("%d of %s are in the store (%s); run %s again for what failed", done, all, text, again)
+		w.meter.Printf("%d of %s are in the store (%s); run %s again for what failed", done, all, text, w.Again)
 		return fmt.Errorf("%d failed", w.failed+w.faults)
 	}
 	w.meter.Printf("all that is wanted is in the store: %s (%s)", all, text)

@@ -2,12 +2,14 @@ package vanity_test
 
 import (
 	"fmt"
+	"log"
 	"net/http/httptest"
 	"strings"
 
 	"example.com/vanity"
 )
 
+// What a URL of Gosub says.
 func ExampleEncode() {
 	spec, err := vanity.Encode(vanity.Config{
 		URL:       "https://github.com/more-please/more-stuff",
@@ -16,7 +18,7 @@ func ExampleEncode() {
 		Tags:      "utf64-go-*",
 	})
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	fmt.Println(spec)
 	// Output:
@@ -32,24 +34,26 @@ func ExampleSeal() {
 		Tags:      "utf64-go-*",
 	}, key)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	fmt.Println(spec)
 
-	server := httptest.NewServer(vanity.Gosub("/go", vanity.WithSeal(key)))
-	defer server.Close()
-	show(server.URL + "/go/" + strings.Replace(spec, "more-stuff", "other-stuff", 1) + "/utf64.moreplease.com/@v/list")
+	handler := vanity.Gosub("/go", vanity.WithSeal(key))
+	changed := strings.Replace(spec, "more-stuff", "other-stuff", 1)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest("GET", "/go/"+changed+"/utf64.moreplease.com/@v/list", nil))
+	fmt.Println(w.Code, w.Body)
 	// Output:
 	// github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-&x=Jp6LFpHvlZNq4wnGPvibWQ;
-	// 404 Not Found
-	// not found: the spec has no seal, or none of the owner's: ask who runs this server for a sealed one
+	// 404 not found: the spec has no seal, or none of the owner's: ask who runs this server for a sealed one
 }
 
+// What was read ends where the path of the protocol begins.
 func ExampleDecode() {
 	path := "gitlab.com/group/sub/repo:d=utf64%2Fgo&p=;/utf64.moreplease.com/@v/list"
 	c, used, err := vanity.Decode(path)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	fmt.Printf("%+v\n", c)
 	fmt.Println(path[len(used):])
@@ -58,6 +62,7 @@ func ExampleDecode() {
 	// /utf64.moreplease.com/@v/list
 }
 
+// All faults come in one error, which says what to write.
 func ExampleConfig_Validate() {
 	err := vanity.Config{
 		URL:       "git@github.com:more-please/more-stuff.git",

@@ -2,150 +2,144 @@ package vanity_test
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
-	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
 
 	"example.com/vanity"
 )
 
 // One directory of a repository, served as a module under a name of one's own.
 func ExampleGoproxy() {
-	repository, end := exampleRepository() // an absolute path here; https://github.com/acme/mono, say, in life
-	defer end()
+	host := gitHost("acme/mono") // plays GitHub here: in life, without WithClient
+	defer host.Close()
 
 	mux := http.NewServeMux()
 	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
-		URL:       repository,
+		URL:       "https://github.com/acme/mono",
 		Module:    "go.acme.dev/tool",
 		Directory: "libs/tool",
 		Tags:      "tool-*",
-	}))
-	server := httptest.NewServer(mux)
-	defer server.Close()
+	}, vanity.WithClient(host.Client())))
 
-	show(server.URL + "/go/go.acme.dev/tool/@v/list")
-	show(server.URL + "/go/go.acme.dev/tool/@v/v1.1.0.mod")
-	show(server.URL + "/go/go.acme.dev/tool/@v/v2.0.0.zip")
+	for _, file := range []string{"list", "v1.1.0.mod", "v2.0.0.zip"} {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest("GET", "/go/go.acme.dev/tool/@v/"+file, nil))
+		fmt.Printf("%s %d\n%s", file, w.Code, w.Body)
+	}
 	// Output:
-	// 200 OK
+	// list 200
 	// v1.0.0
 	// v1.1.0
-	// 200 OK
+	// v1.1.0.mod 200
 	// module go.acme.dev/tool
-	// 404 Not Found
+	// v2.0.0.zip 404
 	// not found: go.acme.dev/tool@v2.0.0: the version does not fit the module path: with a go.mod, the path for v2 ends in /v2
+}
+
+// A function of one's own says where modules are, here from a table in the place of a database.
+func ExampleGoproxyFunc() {
+	host := gitHost("acme/mono") // plays GitHub here: in life, without WithClient
+	defer host.Close()
+
+	modules := map[string]vanity.Config{
+		"go.acme.dev/tool":     {URL: "https://github.com/acme/mono", Directory: "libs/tool", Tags: "tool-*"},
+		"go.acme.dev/libs/log": {URL: "https://github.com/acme/mono", Directory: "libs/log", Tags: "libs/log/v*"},
+	}
+	resolve := func(_ context.Context, modulePath string) (vanity.Config, error) {
+		cfg, ok := modules[modulePath]
+		if !ok {
+			return vanity.Config{}, fs.ErrNotExist // 404: the go command asks the next GOPROXY
+		}
+		return cfg, nil
+	}
+	handler := vanity.GoproxyFunc("/", resolve, vanity.WithClient(host.Client()))
+
+	for _, module := range []string{"go.acme.dev/tool", "go.acme.dev/libs/log", "go.acme.dev/other"} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", "/"+module+"/@v/v1.1.0.mod", nil))
+		fmt.Printf("%d %s", w.Code, w.Body)
+	}
+	// Output:
+	// 200 module go.acme.dev/tool
+	// 200 module go.acme.dev/libs/log
+	// 404 not found: go.acme.dev/other@v1.1.0: no such module is served here
 }
 
 // One server for any module: the configuration is in the URL.
 func ExampleGosub() {
-	client, end := exampleHost("git.acme.dev") // http.DefaultClient in life, by default
-	defer end()
+	host := gitHost("acme/mono") // plays git.acme.dev here: in life, without WithTrustedClient
+	defer host.Close()
+	handler := vanity.Gosub("/go", vanity.WithHosts("git.acme.dev"), vanity.WithTrustedClient(host.Client()))
 
-	server := httptest.NewServer(vanity.Gosub("/go",
-		vanity.WithHosts("git.acme.dev"),
-		vanity.WithTrustedClient(client),
-	))
-	defer server.Close()
-
-	spec, err := vanity.Encode(vanity.Config{URL: "https://git.acme.dev/mono", Directory: "libs/tool", Tags: "tool-*"})
+	spec, err := vanity.Encode(vanity.Config{
+		URL:       "https://git.acme.dev/acme/mono",
+		Directory: "libs/tool",
+		Tags:      "tool-*",
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("GOPROXY base: /go/" + spec)
-	show(server.URL + "/go/" + spec + "/go.acme.dev/tool/@v/list")
-	show(server.URL + "/go/github.com/acme/mono;/go.acme.dev/tool/@v/list")
+	for _, path := range []string{
+		"/go/" + spec + "/go.acme.dev/tool/@v/list",
+		"/go/github.com/acme/mono;/go.acme.dev/tool/@v/list",
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		fmt.Printf("%s\n%d %s", path, w.Code, w.Body)
+	}
 	// Output:
-	// GOPROXY base: /go/git.acme.dev/mono:d=libs%2Ftool&p=tool-;
-	// 200 OK
-	// v1.0.0
+	// /go/git.acme.dev/acme/mono:d=libs%2Ftool&p=tool-;/go.acme.dev/tool/@v/list
+	// 200 v1.0.0
 	// v1.1.0
-	// 404 Not Found
-	// not found: repositories of github.com are not served here, only those of git.acme.dev
+	// /go/github.com/acme/mono;/go.acme.dev/tool/@v/list
+	// 404 not found: repositories of github.com are not served here, only those of git.acme.dev
 }
 
-// What was served once is served when the repository is gone, by any process that has the directory.
-func ExampleDirStore() {
-	repository, end := exampleRepository()
-	dir, err := os.MkdirTemp("", "store") // /var/lib/vanity, say, in life
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+// The git host's webhook tells of a push, and the new version is there at once, not after a minute.
+func Example_refresh() {
+	host := gitHost("acme/mono") // plays gitlab.com here: in life, without WithClient
+	defer host.Close()
 
-	serve := func() *httptest.Server {
-		return httptest.NewServer(vanity.Goproxy("/go", vanity.Config{
-			URL:       repository,
-			Module:    "go.acme.dev/tool",
-			Directory: "libs/tool",
-			Tags:      "tool-*",
-		}, vanity.WithStore(vanity.DirStore(dir))))
-	}
-	first := serve()
-	show(first.URL + "/go/go.acme.dev/tool/@v/v1.0.0.mod")
-	first.Close()
-	end() // and the repository with it
+	const repository = "https://gitlab.com/acme/mono"
+	token := []byte("the secret token of the webhook")
+	proxy := vanity.Goproxy("/go", vanity.Config{
+		URL:       repository,
+		Module:    "go.acme.dev/tool",
+		Directory: "libs/tool",
+		Tags:      "tool-*",
+	}, vanity.WithClient(host.Client()))
 
-	second := serve()
-	defer second.Close()
-	show(second.URL + "/go/go.acme.dev/tool/@v/v1.0.0.mod")
-	show(second.URL + "/go/go.acme.dev/tool/@v/v1.1.0.mod")
-	// Output:
-	// 200 OK
-	// module go.acme.dev/tool
-	// 200 OK
-	// module go.acme.dev/tool
-	// 502 Bad Gateway
-	// go.acme.dev/tool@v1.1.0: the module was served before, but now the git host says that there is no such repository, or asks for credentials; only the repository's owner can bring it back
-}
-
-// show prints what a URL answers.
-func show(url string) {
-	resp, err := http.Get(url)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%s\n%s", resp.Status, body)
-}
-
-// What a handler has done, for metrics; and a repository that has changed, as its host's webhook says.
-func ExampleWithObserver() {
-	repository, end := exampleRepository()
-	defer end()
-	handler := vanity.Goproxy("/", vanity.Config{URL: repository, Module: "go.acme.dev/tool", Directory: "libs/tool", Tags: "tool-*"},
-		vanity.WithObserver(func(_ context.Context, e vanity.Event) {
-			if e.Kind == "fetch" {
-				fmt.Printf("fetched, with %d requests\n", e.Requests)
-				return
-			}
-			fmt.Println(e.Kind, e.Module, e.Status, "from", e.Source)
-		}))
-	server := httptest.NewServer(handler)
-	defer server.Close()
-
-	list := func() {
-		resp, err := http.Get(server.URL + "/go.acme.dev/tool/@v/list")
-		if err != nil {
-			log.Fatal(err)
+	mux := http.NewServeMux()
+	mux.Handle("/go/", proxy)
+	mux.HandleFunc("POST /webhook", func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Gitlab-Token")), token) != 1 {
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
 		}
-		resp.Body.Close()
+		proxy.(vanity.Refresher).Refresh(repository)
+	})
+
+	ask := func(method, path string) {
+		r := httptest.NewRequest(method, path, nil)
+		if method == "POST" {
+			r.Header.Set("X-Gitlab-Token", string(token))
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Printf("%s %d %q\n", method, w.Code, w.Body)
 	}
-	list()
-	list()
-	handler.(vanity.Refresher).Refresh(repository)
-	list()
+	ask("GET", "/go/go.acme.dev/tool/@v/list")
+	host.push("acme/mono", "tool-1.2.0")
+	ask("GET", "/go/go.acme.dev/tool/@v/list")
+	ask("POST", "/webhook")
+	ask("GET", "/go/go.acme.dev/tool/@v/list")
 	// Output:
-	// fetched, with 1 requests
-	// list go.acme.dev/tool 200 from host
-	// list go.acme.dev/tool 200 from memory
-	// fetched, with 1 requests
-	// list go.acme.dev/tool 200 from host
+	// GET 200 "v1.0.0\nv1.1.0\n"
+	// GET 200 "v1.0.0\nv1.1.0\n"
+	// POST 200 ""
+	// GET 200 "v1.0.0\nv1.1.0\nv1.2.0\n"
 }

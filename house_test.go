@@ -1,96 +1,15 @@
 package vanity_test
 
 import (
-	"context"
 	"encoding/json"
-	"log"
-	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"example.com/vanity/internal/gittest"
 )
-
-// exampleTB lets an Example use what is made for tests. A failure ends the process.
-type exampleTB struct {
-	testing.TB
-	cleanup []func()
-}
-
-func (tb *exampleTB) Helper()                      {}
-func (tb *exampleTB) Logf(string, ...any)          {}
-func (tb *exampleTB) Fatal(args ...any)            { log.Fatal(args...) }
-func (tb *exampleTB) Fatalf(f string, args ...any) { log.Fatalf(f, args...) }
-func (tb *exampleTB) Cleanup(f func())             { tb.cleanup = append(tb.cleanup, f) }
-func (tb *exampleTB) Context() context.Context     { return context.Background() }
-func (tb *exampleTB) Name() string                 { return "example" }
-func (tb *exampleTB) TempDir() string {
-	dir, err := os.MkdirTemp("", "vanity-example-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	tb.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-func (tb *exampleTB) end() {
-	for _, f := range slices.Backward(tb.cleanup) {
-		f()
-	}
-}
-
-const exampleScript = `
-write
-commit first
-tag tool-1.0.0
-commit second
-tag tool-1.1.0
--- libs/tool/go.mod --
-module go.acme.dev/tool
--- libs/tool/tool.go --
-package tool
-`
-
-// exampleRepository makes a repository with a module go.acme.dev/tool in libs/tool.
-func exampleRepository() (dir string, end func()) {
-	tb := new(exampleTB)
-	return gittest.New(tb, exampleScript).Dir, tb.end
-}
-
-// exampleHost serves that repository as https://HOST/mono, and gives the client that gets there.
-func exampleHost(string) (client *http.Client, end func()) {
-	tb := new(exampleTB)
-	repo := gittest.New(tb, exampleScript)
-	server := gittest.ServeTLS(tb, gittest.AllFilters, map[string]*gittest.Repo{"mono": repo})
-	return server.Client(), tb.end
-}
-
-// exampleForge makes a directory of bare repositories.
-func exampleForge() (dir string, end func()) {
-	tb := new(exampleTB)
-	dir = tb.TempDir()
-	for at, script := range map[string]string{
-		"acme/tool.git":  "write\ncommit one\ntag v1.0.0\ntag sub/v2.1.0\n-- go.mod --\nmodule git.acme.dev/acme/tool\n-- sub/go.mod --\nmodule git.acme.dev/acme/tool/sub/v2\n",
-		"ann/secret.git": "write\ncommit one\ntag v1.0.0\n-- go.mod --\nmodule git.acme.dev/ann/secret\n",
-		"hub/text.git":   "write\ncommit one\ntag v0.3.0\n-- go.mod --\nmodule github.com/x/text\n",
-	} {
-		repo := gittest.New(tb, script)
-		at = filepath.Join(dir, filepath.FromSlash(at))
-		repo.Git("clone", "--quiet", "--mirror", repo.GitDir(), at)
-		repo.Git("-C", at, "remote", "set-url", "origin", "https://github.com/x/text")
-		if !strings.HasSuffix(at, "text.git") {
-			repo.Git("-C", at, "remote", "remove", "origin")
-		}
-	}
-	return dir, tb.end
-}
 
 // TestRequirements keeps the promise that the library needs x/mod, and go-cmp for its tests, and nothing else.
 func TestRequirements(t *testing.T) {

@@ -22,6 +22,19 @@ import (
 	"example.com/vanity/internal/gittest"
 )
 
+// toolScript makes a repository with a module go.acme.dev/tool in libs/tool.
+const toolScript = `
+write
+commit first
+tag tool-1.0.0
+commit second
+tag tool-1.1.0
+-- libs/tool/go.mod --
+module go.acme.dev/tool
+-- libs/tool/tool.go --
+package tool
+`
+
 // events are what an observer is told.
 type events struct {
 	mu  sync.Mutex
@@ -44,7 +57,7 @@ func (e *events) take() []vanity.Event {
 }
 
 func TestObserver(t *testing.T) {
-	repo := gittest.New(t, exampleScript)
+	repo := gittest.New(t, toolScript)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": repo})
 	url := server.URL + "/mono"
 	var seen events
@@ -270,7 +283,7 @@ func TestObserverForm(t *testing.T) {
 
 // TestObserverCostly has a host that gives out no commits by themselves, so that a page has no dates: it has not failed.
 func TestObserverCostly(t *testing.T) {
-	server := gittest.Serve(t, gittest.NoFilters, map[string]*gittest.Repo{"mono": gittest.New(t, exampleScript)})
+	server := gittest.Serve(t, gittest.NoFilters, map[string]*gittest.Repo{"mono": gittest.New(t, toolScript)})
 	url := server.URL + "/mono"
 	var seen events
 	meta := vanity.Meta(vanity.Site{Host: "go.acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{
@@ -288,7 +301,7 @@ func TestObserverCostly(t *testing.T) {
 
 // TestObserverGivenUp has a client that leaves before the host has answered, which is no failure of the host.
 func TestObserverGivenUp(t *testing.T) {
-	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": gittest.New(t, exampleScript)})
+	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": gittest.New(t, toolScript)})
 	ctx, leave := context.WithCancel(t.Context())
 	server.Wrap(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -435,7 +448,7 @@ func (aborting) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
 
 // TestRefresh has a repository that changes, and somebody who says so.
 func TestRefresh(t *testing.T) {
-	repo := gittest.New(t, exampleScript)
+	repo := gittest.New(t, toolScript)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"Mono": repo})
 	url := server.URL + "/Mono"
 	site := vanity.Site{Host: "go.acme.dev", Proxy: "/go", Paths: map[string]vanity.Import{"tool": {Repo: url, VCS: "git", Directory: "libs/tool", Tags: "tool-*"}}}
@@ -497,7 +510,7 @@ func TestRefresh(t *testing.T) {
 
 // TestRefreshLate has a listing under way when the repository changes: whoever asks after that is not served by it.
 func TestRefreshLate(t *testing.T) {
-	repo := gittest.New(t, exampleScript)
+	repo := gittest.New(t, toolScript)
 	server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"mono": repo})
 	arrived, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once

@@ -58,12 +58,13 @@ func Example_callersRights() {
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		fmt.Printf("%q %q asks for %s: %d %s\n", caller.user, caller.token, caller.module, w.Code, http.StatusText(w.Code))
+		fmt.Printf("%q with %q asks for %s: %d %s\n",
+			caller.user, caller.token, caller.module, w.Code, http.StatusText(w.Code))
 	}
 	// Output:
-	// "ann" "anns-token" asks for secret: 200 OK
-	// "bob" "bobs-token" asks for secret: 403 Forbidden
-	// "ann" "guessed" asks for secret: 401 Unauthorized
-	// "" "" asks for secret: 401 Unauthorized
-	// "" "" asks for tool: 200 OK
+	// "ann" with "anns-token" asks for secret: 200 OK
+	// "bob" with "bobs-token" asks for secret: 403 Forbidden
+	// "ann" with "guessed" asks for secret: 401 Unauthorized
+	// "" with "" asks for secret: 401 Unauthorized
+	// "" with "" asks for tool: 200 OK
 }

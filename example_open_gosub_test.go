@@ -18,7 +18,7 @@ import (
 func openServer(limit int, period time.Duration, opts ...vanity.Option) *http.Server {
 	gosub := vanity.Gosub("/", append(opts, vanity.WithPublicURL("https://gosub.acme.dev"))...)
 	return &http.Server{
-		Addr:              ":8080",
+		Addr:              ":443",
 		Handler:           &limiter{next: gosub, limit: limit, period: period, counts: make(map[netip.Prefix]int)},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -37,7 +37,7 @@ type limiter struct {
 }
 
 func (l *limiter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	caller, err := network(r.RemoteAddr) // behind a server that speaks TLS: what its header says
+	caller, err := network(r.RemoteAddr) // behind a reverse proxy, what its header says instead
 	if err != nil || !l.count(caller) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(l.period.Seconds())))
 		http.Error(w, "too many requests: come back later", http.StatusTooManyRequests)
@@ -71,8 +71,8 @@ func (l *limiter) count(caller netip.Prefix) bool {
 // That strangers can't have it ask whatever they like, at whatever cost, is Gosub's affair:
 // it asks five public hosts, or those of WithHosts. How often a caller may come is the program's.
 func Example_openGosub() {
-	// In life, behind a server that speaks TLS:
-	//	log.Fatal(openServer(1000, time.Hour).ListenAndServe())
+	// In life:
+	//	log.Fatal(openServer(1000, time.Hour).ListenAndServeTLS("cert.pem", "key.pem"))
 	// Here, a git host on this machine plays GitHub, where Gosub would never go by itself:
 	// hence WithTrustedClient.
 	host := gitHost("acme/mono")

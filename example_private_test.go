@@ -14,8 +14,8 @@ import (
 	"example.com/vanity"
 )
 
-// A rule of one's own: what is below go.acme.dev/internal is for the staff, as a header says that the server in front
-// sets, and no other can.
+// A rule of one's own: all may have one module, and the staff all others. Who asks is said by a header that the server in
+// front sets, and nobody else can.
 func ExampleWithAuth() {
 	host := gitHost("acme/mono") // plays GitHub here: in life, without WithClient
 	defer host.Close()
@@ -26,7 +26,7 @@ func ExampleWithAuth() {
 	}}
 	auth := func(r *http.Request, modulePath, _ string) error {
 		switch user := r.Header.Get("X-Authenticated-User"); {
-		case modulePath != "go.acme.dev/internal" && !strings.HasPrefix(modulePath, "go.acme.dev/internal/"):
+		case modulePath == "go.acme.dev/tool":
 			return nil
 		case user == "":
 			return vanity.ErrUnauthorized

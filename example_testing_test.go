@@ -21,7 +21,7 @@ var testedSite = vanity.Site{
 	},
 }
 
-// testedHandler is what main serves, with testedSite.Resolve. A test gives it a function that finds the modules elsewhere.
+// testedHandler is what main serves, with testedSite.Resolve. The test has modules be found elsewhere.
 func testedHandler(resolve func(ctx context.Context, modulePath string) (vanity.Config, error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/go/", vanity.GoproxyFunc("/go", resolve))
@@ -33,7 +33,10 @@ func testedHandler(resolve func(ctx context.Context, modulePath string) (vanity.
 func testGoGet(t testing.TB) {
 	// A repository as the one at GitHub is, with a version.
 	repository := t.TempDir()
-	for name, content := range map[string]string{"go.mod": "module go.acme.dev/tool\n", "tool.go": "package tool\n"} {
+	for name, content := range map[string]string{
+		"go.mod":  "module go.acme.dev/tool\n",
+		"tool.go": "package tool\n",
+	} {
 		name = filepath.Join(repository, "libs", "tool", name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			t.Fatal(err)
@@ -45,7 +48,7 @@ func testGoGet(t testing.TB) {
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	run(t, repository, "git", "init", "--quiet")
 	run(t, repository, "git", "add", ".")
-	run(t, repository, "git", "-c", "user.name=test", "-c", "user.email=test@acme.dev", "commit", "--quiet", "--message=first")
+	run(t, repository, "git", "-c", "user.name=test", "-c", "user.email=test@acme.dev", "commit", "--quiet", "-m", "first")
 	run(t, repository, "git", "tag", "tool-1.2.0")
 
 	// The handler, with that repository in place of GitHub's.
@@ -62,17 +65,21 @@ func testGoGet(t testing.TB) {
 		t.Errorf("the page has no %s:\n%s", want, w.Body)
 	}
 
-	// The proxy gives it the module, and there is nobody else to get it from: not the public mirror, and no cache.
+	// The proxy gives it the module, and there is nobody else to get it from: no mirror, and no cache.
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	t.Setenv("GOPROXY", server.URL+"/go")
-	t.Setenv("GONOPROXY", "none") // whatever GOPRIVATE says
+	t.Setenv("GOPROXY", server.URL+"/go") // and ",https://proxy.golang.org", if the module requires others
+	t.Setenv("GONOPROXY", "none")         // whatever GOPRIVATE says
 	t.Setenv("GOSUMDB", "off")
 	t.Setenv("GOMODCACHE", t.TempDir())
 	t.Setenv("GOFLAGS", "-modcacherw") // or the cache can't be removed
 	program := t.TempDir()
 	run(t, program, "go", "mod", "init", "example.com/program")
-	t.Log(run(t, program, "go", "get", "go.acme.dev/tool@latest"))
+	out := run(t, program, "go", "get", "go.acme.dev/tool@latest")
+	if want := "added go.acme.dev/tool v1.2.0\n"; !strings.HasSuffix(out, want) {
+		t.Errorf("go get says %q, want %q", out, want)
+	}
+	t.Log(out)
 }
 
 // run runs a program in a directory, wants it to succeed, and returns what it printed.

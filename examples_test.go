@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wholeFiles are the examples that pkg.go.dev and go doc show with all of their file: see doc.Examples for when they do.
+// wholeFiles are the examples that pkg.go.dev shows with all of their file: see doc.Examples for when it does.
 var wholeFiles = []string{"Store", "_callersRights", "_monorepo", "_openGosub", "_personalSite", "_sharedStore", "_testing"}
 
 // forRuns are what examples have from example_host_test.go, which no reader sees.

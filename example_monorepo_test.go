@@ -69,7 +69,7 @@ func Example_monorepo() {
 	// 200 /go/go.acme.dev/tool/@v/list
 	//     [v1.0.0 v1.1.0]
 	// 404 /go/go.acme.dev/libs/absent/@v/list
-	//     not found: go.acme.dev/libs/absent: the module has no go.mod at this version
+	//     not found: go.acme.dev/libs/absent: the module has no go.mod on the default branch
 	// 200 /libs/db/v2/schema?go-get=1
 	//     <meta name="go-import" content="go.acme.dev/libs/db mod https://go.acme.dev/go">
 	//     <meta name="go-import" content="go.acme.dev/libs/db git https://github.com/acme/mono libs/db">

@@ -61,6 +61,9 @@ func (r *root) file(name string) (git.Entry, bool, error) {
 	return e, err == nil, err
 }
 
+// noGoMod is why a commit hasn't the module.
+const noGoMod = "the module has no go.mod at this version"
+
 // findDir follows coderepo.go's function of that name: the go.mod of the directory or of its /vN below must be of
 // the path's major version, and not both.
 func (m *Module) findDir(ctx context.Context, r *root) error {
@@ -95,7 +98,7 @@ func (m *Module) findDir(ctx context.Context, r *root) error {
 	case dir == "" && len(names) == 1 && !m.declared:
 		return nil // a repository's root may do without go.mod
 	}
-	return &Error{Reason: "the module has no go.mod at this version", Hint: fmt.Sprintf("there is no %.200q", strings.Join(names, " or "))}
+	return &Error{Reason: noGoMod, Hint: fmt.Sprintf("there is no %.200q", strings.Join(names, " or "))}
 }
 
 // readGoMods reads the files that there are, nil standing for the others. If they did not come along with the commit, the zip

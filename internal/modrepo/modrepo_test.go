@@ -127,8 +127,8 @@ func TestDeclared(t *testing.T) {
 		{"x.y/other/v3", true, "v3.0.0-pre", "v3.0.0-pre", "[v3.0.0-beta v3.0.0-pre]", "v3.0.0-pre"},
 		{"x.y/m/v4", true, "v4.0.0", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version"},
 		{"x.y/m/v4", false, "v4.0.0", "error: the module has no go.mod at this version", "[v4.0.0]", "error: the module has no go.mod at this version"},
-		{"x.y/m/v5", true, "v5.0.0", "error: unknown version", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version"},
-		{"x.y/m/v5", false, "v5.0.0", "error: unknown version", "error: the module has no go.mod at this version", "error: the module has no go.mod at this version"},
+		{"x.y/m/v5", true, "v5.0.0", "error: unknown version", "error: the module has no go.mod on the default branch", "error: the module has no go.mod on the default branch"},
+		{"x.y/m/v5", false, "v5.0.0", "error: unknown version", "error: the module has no go.mod on the default branch", "error: the module has no go.mod on the default branch"},
 	}
 	s := local(r, "m", "v*")
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package modrepo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,7 +73,11 @@ func (m *Module) head(ctx context.Context) (*Info, error) {
 		return nil, err
 	}
 	defer rev.Close()
-	return m.convert(ctx, rev, "")
+	info, err := m.convert(ctx, rev, "")
+	if e, ok := errors.AsType[*Error](err); ok && e.Reason == noGoMod {
+		return nil, &Error{Reason: "the module has no go.mod on the default branch", Hint: e.Hint} // nobody asked for a version
+	}
+	return info, err
 }
 
 // find looks a revision up, in the go command's order (coderepo.go, revToRev, and codehost/git.go, stat).

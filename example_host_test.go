@@ -138,12 +138,11 @@ func (tb *exampleTB) TempDir() string {
 }
 
 func (tb *exampleTB) Setenv(key, value string) {
-	old, ok := os.LookupEnv(key)
-	tb.Cleanup(func() {
-		if os.Setenv(key, old); !ok {
-			os.Unsetenv(key)
-		}
-	})
+	if old, ok := os.LookupEnv(key); ok {
+		tb.Cleanup(func() { os.Setenv(key, old) })
+	} else {
+		tb.Cleanup(func() { os.Unsetenv(key) })
+	}
 	if err := os.Setenv(key, value); err != nil {
 		log.Fatal(err)
 	}

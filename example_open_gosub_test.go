@@ -59,7 +59,7 @@ func network(remote string) (netip.Prefix, error) {
 func (l *limiter) count(caller netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now(); now.Sub(l.began) > l.period || len(l.counts) == 1_000_000 { // some 60 MB
+	if now := time.Now(); now.Sub(l.began) > l.period || len(l.counts) == 1_000_000 { // memory has an end
 		l.began = now
 		clear(l.counts)
 	}

@@ -57,13 +57,13 @@ func ExampleWithAuth() {
 // Ann has a password, of which the server knows the hash alone, and a machine has a token.
 func ExamplePasswordAuth() {
 	auth := vanity.PasswordAuth(map[string]string{
-		"ann": "sha256:87cbebfeebc05f7c54ac9336c4b4bbec831227a641951a4bde7edd56020f8590",
+		"ann": "sha256:78587a0beaccd4202b7b1041cb4db080e18a0c7504e4a742ed0f226f5f580149",
 		"":    "a-long-random-token",
 	})
 	// In life: vanity.GoproxyFunc("/go", site.Resolve, vanity.WithAuth(auth))
 
 	ann := httptest.NewRequest("GET", "/", nil)
-	ann.SetBasicAuth("ann", "correct-horse-battery-staple")
+	ann.SetBasicAuth("ann", "q7Rf-0uXv3Jm-Zt9K")
 	machine := httptest.NewRequest("GET", "/", nil)
 	machine.Header.Set("Authorization", "Bearer a-long-random-token")
 	nobody := httptest.NewRequest("GET", "/", nil)

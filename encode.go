@@ -16,44 +16,43 @@ import (
 	"example.com/vanity/internal/check"
 )
 
-// A Config says where one module's source is kept and how its versions are tagged. It is comparable, and can be
-// written in a URL: see [Encode].
+// A Config says where the source of one module is kept, and how its versions are tagged. It is comparable with ==, and can
+// be written in a URL: see [Encode]. The zero value is not valid, as URL is required: see [Config.Validate].
 type Config struct {
-	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a local
-	// repository. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except
-	// in a local path. If empty, the Config is not valid.
+	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a repository on
+	// this machine. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except in
+	// such a path. It is required.
 	URL string
 
-	// Module is the module path, its /vN paths included; a path that ends in /vN means that major alone. If empty,
-	// what go.mod declares.
+	// Module is the module path. The paths of its major versions (/v2 and so on) are included, but a path that ends in such
+	// a suffix means that major version alone. If empty, what go.mod declares.
 	Module string
 
-	// Directory is the slash-separated directory of the module in the repository, without a leading slash. If empty,
-	// the root.
+	// Directory is the slash-separated directory of the module in the repository, without a leading slash. If empty, the
+	// repository's root.
 	Directory string
 
 	// Tags is the pattern of version tags, with one "*" that stands for the version without its "v": "tool-*" for
-	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; for [Goproxy] with a Directory only if
-	// there is no doubt, see there.
+	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; but with a Directory, [Goproxy] serves nothing
+	// if there are tags "DIRECTORY/v*" as well.
 	Tags string
 }
 
 const defaultPrefix = "v" // what stands before the version in a tag, as in gosub
 
-// Validate reports all that is wrong with c, or nil. Each line of the error begins with "vanity: " and names one
-// field, its value, and what to do; what may be a credential in URL is left out, so the text may be shown to anybody.
-// Nothing is looked up: whether the repository exists is another question.
+// Validate returns nil if c is valid, and otherwise one error that names every fault. Each line of it begins with "vanity:
+// " and names one field, its value, and what to do. What may be a credential in URL is left out, so the text may be shown
+// to anyone. Validate makes no request: whether the repository exists is another question.
 //
-//   - URL: as [Config] says. The path has one or more elements, at github.com exactly two (owner and repository); none
-//     is empty, "." or "..", or holds a slash in escaped form. The host is a name of ASCII letters, digits, "-" and
-//     "_" between dots, or an IP address.
+//   - URL: the path has one or more elements, at github.com exactly two (owner and repository). None is empty, "." or "..",
+//     or holds an escaped slash. The host is a name of ASCII letters, digits, "-" and "_" between dots, or an IP address.
+//     For the rest see [Config].
 //   - Module: what [module.CheckPath] accepts.
-//   - Directory: valid UTF-8 without control characters and backslashes; no element is empty, "." or "..". One
-//     trailing slash is tolerated.
-//   - Tags: exactly one "*", and git must take the pattern as a tag's name once a version stands there
-//     (git-check-ref-format(1)).
+//   - Directory: valid UTF-8 without control characters and backslashes. No element is empty, "." or "..". One trailing
+//     slash is tolerated.
+//   - Tags: exactly one "*". With a version in its place, git must take it as the name of a tag (git-check-ref-format(1)).
 //
-// No field may have more than 4096 bytes, URL with its path percent-encoded.
+// No field may have more than 4096 bytes, URL with its path percent-encoded. Validate is safe for concurrent use.
 func (c Config) Validate() error {
 	var errs []error
 	for _, p := range c.problems() {
@@ -62,13 +61,20 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Encode writes c as a spec, which is what a URL of [Gosub] holds. The go command asks for
+// Encode writes c as a spec, which is what a URL of [Gosub] holds. In the request
 //
 //	BASE/github.com/more-please/more-stuff:d=utf64%2Fgo&m=utf64.moreplease.com&p=utf64-go-;/utf64.moreplease.com/@v/list
 //
-// where the spec reaches from the host through the semicolon, and BASE/SPEC is the base of a GOPROXY: what stands in
-// a "mod" go-import tag. The grammar is that of gosub (the npm package gosub-goproxy), byte for byte, with any other
-// host beside github.com:
+// the spec reaches from the host through the semicolon. BASE/SPEC is the base of a GOPROXY, for a go-import tag with the
+// word "mod" or for the variable GOPROXY. [Decode] reads it.
+//
+// The error is that of [Config.Validate], or says that the grammar has no words for c.URL: for a local path, http, an IPv6
+// address, a port, or a path that holds ":" or ";". Encode is safe for concurrent use.
+//
+// # Grammar
+//
+// The grammar is that of gosub (the npm package gosub-goproxy), byte for byte, but for any host and not for github.com
+// alone:
 //
 //	spec  = host 1*( "/" element ) [ ":" pair *( "&" pair ) ] ";"
 //	pair  = key "=" value
@@ -76,20 +82,17 @@ func (c Config) Validate() error {
 //	      / "m"   ; Module
 //	      / "p"   ; what precedes the "*" in Tags
 //	      / "s"   ; what follows it
+//	      / "x"   ; the seal, see Seal
 //
-// The host is in lower case. The elements are the path of the repository, percent-encoded but for ASCII letters and
-// digits and "-._~+@"; at github.com they are owner and repository. Keys come in the order given, each only if its
-// value is not the default: "v" for p, nothing for the others; so "p=" says that tags are bare versions. Values are
-// form-urlencoded: a space is "+", and all but ASCII letters, digits and "*-._" is percent-encoded.
+// The host is in lower case. The elements are the path of the repository, at github.com its owner and name. In them all is
+// percent-encoded but ASCII letters, digits and "-._~+@".
 //
-// An error says why c can't be written: it is not valid (the error is that of [Config.Validate]), or its URL is what
-// the grammar has no words for: a local path, http, a port, or a path that holds ":" or ";".
+// Keys come in this order, each only if its value is not the default: "v" for p, and nothing for the others. So "p=" says
+// that tags are bare versions. Values are form-urlencoded: a space is "+", and all else is percent-encoded but ASCII
+// letters, digits and "*-._".
 //
-// A spec that [Seal] wrote has one pair more, with the key "x".
-//
-// The spec passes through the go command unharmed. A server in between that decodes a path and encodes it anew loses
-// the difference between "+" and a space, and between "&" and ";" in a value and those of the grammar; all else
-// survives that too.
+// A spec passes through the go command unharmed. A server in between that decodes and encodes paths loses the difference
+// between "+" and a space, and between "&" and ";" in a value and those of the grammar. All else survives that, too.
 func Encode(c Config) (string, error) {
 	if err := c.Validate(); err != nil {
 		return "", err
@@ -116,16 +119,17 @@ func Encode(c Config) (string, error) {
 	return spec + ";", nil
 }
 
-// Seal writes c as [Encode] does, with a seal that only who has the key can make. A [Gosub] with [WithSeal] serves
-// nothing else, so that it may be open to everybody, and yet serve what its owner has chosen, and no more.
+// Seal writes c as [Encode] does, with a seal that only the owner of the key can make. A [Gosub] with [WithSeal] serves
+// nothing else. So it may be open to everybody, and serve only what its owner has chosen.
 //
 //	github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-&x=Jp6LFpHvlZNq4wnGPvibWQ;
 //
 // The seal is the last pair: the first 16 bytes of the HMAC-SHA256 of "vanity spec\n" and the spec without a seal, in
-// base64url without padding. It holds for the Config, however the spec is written, for as long as the key does. It hides
-// nothing: whoever knows the spec may use it.
+// base64url without padding (RFC 2104, RFC 4648). It holds for the [Config], in whatever way the spec is written, for as
+// long as the key does. It hides nothing: whoever knows the spec may use it.
 //
-// The error is that of Encode, or says that the key has less than 16 bytes. Take 32 from [crypto/rand].
+// The error is that of Encode, or says that the key has less than 16 bytes. Take 32 bytes from [crypto/rand]. Seal is safe
+// for concurrent use.
 func Seal(c Config, key []byte) (string, error) {
 	spec, err := Encode(c)
 	if err != nil {
@@ -175,23 +179,22 @@ func sealed(c Config, seal string, keys [][]byte) bool {
 	return ok == 1
 }
 
-// Decode reads the spec at the start of path, which is an escaped URL path as [url.URL.EscapedPath] gives it, or the
-// part of one that follows the base of the server; one leading slash is tolerated. The spec ends at the first
-// semicolon, and what follows is for others: used is what was read, as it stood in path, leading slash and semicolon
-// included, and path[len(used):] is the rest.
+// Decode reads the spec at the start of path. The path is escaped, as [url.URL.EscapedPath] gives it, from the base of the
+// server on; one leading slash is tolerated. It returns the [Config], and in used what it has read, as it stands in path,
+// with a leading slash and the semicolon. What follows, path[len(used):], is not looked at.
 //
 //	github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-;/utf64.moreplease.com/@v/list
 //
-// See [Encode] for the grammar. Like gosub, Decode ignores unknown keys and takes the first of a repeated one; a seal
-// (see [Seal]) is not looked at. It also reads what Encode doesn't write: a slash in a value, escaped or not; ".git" and
-// a host in upper case; needless escapes; and, if path has no bare semicolon, a spec of which ":", ";", "&" and "=" came
-// escaped.
+// The Config is valid and in its one canonical form: without ".git" or a trailing slash in URL, and with Tags "v*" as the
+// empty string. For what [Encode] wrote it is the Config that Encode was given, in that form, whatever the go command made
+// of the spec on its way.
 //
-// The Config is valid and in canonical form: no ".git", no trailing slash, "v*" as the empty string. It is the one that
-// Encode was given, in that form, whatever the go command made of the spec on its way.
+// See Encode for the grammar. Like gosub, Decode ignores unknown keys and takes the first of a repeated one. It doesn't
+// check a seal (see [Seal]). It also reads what Encode doesn't write: a slash in a value, ".git", a host in upper case,
+// needless escapes, and, if path has no bare semicolon, a spec with ":", ";", "&" and "=" escaped.
 //
-// Any path is safe to pass: a bad one is an error of one line, which says what to fix and holds no more than what the
-// path itself said.
+// Any path is safe to pass. The error for a bad one is one line that says what to fix, and has nothing in it but what the
+// path itself says. Decode is safe for concurrent use.
 func Decode(path string) (c Config, used string, err error) {
 	c, used, _, err = decode(path)
 	return c, used, err

@@ -32,8 +32,9 @@ import (
 	"example.com/vanity/internal/reply"
 )
 
-// Goproxy answers the GOPROXY protocol below base for the one module that cfg describes, straight from its git
-// repository: a go-import tag with the word "mod" (see [Meta]), or the variable GOPROXY, leads the go command there.
+// Goproxy returns a handler that answers the GOPROXY protocol (https://go.dev/ref/mod#goproxy-protocol) below base for the
+// one module that cfg describes, straight from its git repository. A go-import tag with the word "mod" leads the go command
+// there (see [Meta]), or the variable GOPROXY does.
 //
 //	mux.Handle("/go/", vanity.Goproxy("/go", vanity.Config{
 //		URL:       "https://github.com/acme/mono",
@@ -42,21 +43,26 @@ import (
 //		Tags:      "tool-*",
 //	}))
 //
-// The base is "" or "/" for the root of a server, or a path such as "/a/b"; a slash at its end is tolerated. It must
-// be the path below which the handler is mounted, or empty behind [http.StripPrefix].
+// The base is the path below which the handler is mounted: a path such as "/go", or "" or "/" for the root of a server and
+// behind [http.StripPrefix]. See "Mounting" in the package comment.
 //
-// With cfg.Module set, that path is served, and those of its major versions ("/v2" and so on). A request for any
-// other is answered with 404. With cfg.Module empty, a path is served if the go.mod of the version asked for declares
-// it, or for lists and "latest" that of the highest version.
+// # What is served
 //
-// If cfg.Directory is set, cfg.Tags is empty, and the repository has tags such as "DIR/v1.2.3", nothing is served
-// until cfg.Tags says "DIR/v*" or "v*", because the wrong guess would be a wrong checksum for ever.
+// If cfg.Module is set, that path is served, and those of its major versions ("/v2" and so on). If it is empty, a path is
+// served if the go.mod of the version asked for declares it; for lists and "latest", that of the highest version. For any
+// other path the answer is 404.
 //
-// A path outside the base, or one that neither contains "/@v/" nor ends in "/@latest", goes to [WithNext]'s handler;
-// everything else is answered here, see the package comment for how.
+// If cfg.Directory is set, cfg.Tags is empty, and the repository has tags such as "DIR/v1.2.3", nothing is served until
+// cfg.Tags says "DIR/v*" or "v*". The wrong guess would be a wrong checksum for ever.
 //
-// Goproxy makes no request; it panics with what [Config.Validate] returns if that is an error, and on a malformed
-// base, as [http.ServeMux.Handle] does on a pattern. The handler is safe for concurrent use.
+// A path that is outside the base, or neither holds "/@v/" nor ends in "/@latest", is left to the handler of [WithNext].
+// Everything else is answered here: see "Answers" in the package comment.
+//
+// # Panics
+//
+// Goproxy panics with the error of [Config.Validate] if there is one, as [http.ServeMux.Handle] does over a pattern. It
+// panics on a malformed base, on an option that it can't enforce ([WithHosts], [WithSeal]), and for a repository on this
+// machine on [WithCallersRights]. It makes no request. The handler is safe for concurrent use, and is a [Refresher].
 func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
@@ -69,19 +75,22 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 	return h
 }
 
-// GoproxyFunc is [Goproxy] for more than one module: resolve says where the one of a module path is kept, before anything
-// else is done for a request, and so should be quick. [Site.Resolve] and [Forge.Resolve] are such functions.
+// GoproxyFunc is [Goproxy] for any number of modules: resolve says where the module of a path is kept. [Site.Resolve] and
+// [Forge.Resolve] are such functions.
 //
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //
-// The module path is well-formed, by [module.CheckPath], and may have a major version ("/v2"). The Config that resolve
-// returns may serve that and other major versions; if its Module is empty, the path is served if go.mod declares it. An
-// error that satisfies errors.Is(err, fs.ErrNotExist) says that the module is not served here, which is answered with 404,
-// so that the go command asks the next entry of GOPROXY. Any other error, and a Config that is not valid, is answered with
-// 500 and logged; no error's text gets into an answer. The context is the request's. Resolve must be safe for concurrent use.
+// The function resolve is called for each request, before the repository or the store is asked for anything, so it should
+// be quick. It must be safe for concurrent use. Its context is the request's. The module path is well-formed
+// ([module.CheckPath]), and may end in a major version ("/v2"). The [Config] that it returns may be for that and other
+// major versions. If Config.Module is empty, the path is served if go.mod declares it.
 //
-// GoproxyFunc makes no request, and panics if resolve is nil, and on a malformed base. The handler is safe for concurrent
-// use.
+// If errors.Is(err, fs.ErrNotExist) holds for its error, the module is not served here. The answer is 404, so that the go
+// command asks the next entry of GOPROXY. Any other error, and a Config that is not valid, is answered with 500 and logged.
+// No error's text gets into an answer.
+//
+// GoproxyFunc panics if resolve is nil, on a malformed base, and on an option that it can't enforce ([WithHosts],
+// [WithSeal]). It makes no request. The handler is safe for concurrent use, and is a [Refresher].
 func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath string) (Config, error), opts ...Option) http.Handler {
 	if resolve == nil {
 		panic(errors.New("vanity: GoproxyFunc: resolve is nil"))
@@ -91,31 +100,35 @@ func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath strin
 	return h
 }
 
-// A Forge is a directory tree of bare git repositories, as a forge has them on its disk. Its method Resolve is for [GoproxyFunc],
-// which serves the modules of all of them then, straight from the repositories:
+// A Forge is a directory tree of bare git repositories, as a forge has them on its disk. With [Forge.Resolve],
+// [GoproxyFunc] serves the modules of all of them, straight from the repositories:
 //
 //	forge := vanity.Forge{Host: "git.acme.dev", Dir: "/srv/git"}
 //	mux.Handle("/registry/go/", vanity.GoproxyFunc("/registry/go", forge.Resolve))
 //
-// With GOPROXY=https://git.acme.dev/registry/go,https://proxy.golang.org the go command gets from there what is the forge's, by
-// the names and with the checksums that it has without a proxy, and all else from the next.
+// With GOPROXY=https://git.acme.dev/registry/go,https://proxy.golang.org the go command gets the forge's modules from
+// there, by the paths and with the checksums that they have without a proxy, and all others from the next entry.
+//
+// The zero value is not valid: see [Forge.Validate].
 type Forge struct {
-	// Host is the host name that the module paths begin with, and may carry a path: "git.acme.dev", "acme.dev/git". It has
-	// the syntax of [Site].Host.
+	// Host is the host name that the module paths begin with, and may carry a path: "git.acme.dev", "acme.dev/git". Its
+	// syntax is that of [Site].Host. It is required.
 	Host string
 
-	// Dir is the absolute path of the directory. The repository of HOST/OWNER/REPO is Dir/OWNER/REPO.git or Dir/OWNER/REPO, at
-	// any depth.
+	// Dir is the absolute path of the directory. The repository of HOST/OWNER/REPO is Dir/OWNER/REPO.git or Dir/OWNER/REPO,
+	// at any depth. It is required.
 	Dir string
 
-	// Mirrors says that a mirror is served under the name of what it mirrors, too: one of https://github.com/x/y as
-	// github.com/x/y. A mirror is a repository whose configuration says that a fetch from remote.origin.url overwrites its
-	// branches (remote.origin.fetch is +refs/*:refs/* or +refs/heads/*:refs/heads/*), as "git clone --mirror" makes it.
+	// Mirrors says that a mirror is served under the path of what it mirrors as well: one of https://github.com/x/y as
+	// github.com/x/y. If false, it is served only below Host.
+	//
+	// A mirror is a repository whose configuration has fetches from remote.origin.url overwrite its branches
+	// (remote.origin.fetch is +refs/*:refs/* or +refs/heads/*:refs/heads/*), as "git clone --mirror" makes it.
 	Mirrors bool
 }
 
-// Validate reports all that is wrong with f, or nil. Each line of the error begins with "vanity: forge: " and a field. Whether
-// the directory is there is not looked up.
+// Validate returns nil if f is valid, and otherwise one error that names every fault, each on a line of its own that begins
+// with "vanity: forge: " and the field. It doesn't look whether the directory is there. It is safe for concurrent use.
 func (f Forge) Validate() error {
 	var faults check.Faults
 	_, found := f.site().Check()
@@ -133,30 +146,36 @@ func (f Forge) Validate() error {
 
 func (f Forge) site() discovery.Site { return discovery.Site{Host: strings.TrimSuffix(f.Host, "/")} }
 
-// Resolve returns where a module is kept, for [GoproxyFunc]. The repository is the one with the longest path that the module
-// path begins with, and what follows that path is the Directory, as the go command has it: the tags of HOST/OWNER/REPO/sub/v2
-// are sub/v2.0.0 and so on, and its go.mod is in sub or in sub/v2. A repository's path is good with ".git" at its end, too,
-// and with just the upper and lower case that it has on the disk.
+// Resolve returns where the module of a path is kept, for [GoproxyFunc].
 //
-// The Config's URL is the path of the repository, Dir and what is below, whatever name led there: it is what rights to
-// repositories go by in a function for [WithAuth].
+// The repository is the one with the longest path that the module path begins with. The rest of the module path is the
+// directory, by the go command's rule: the versions of HOST/OWNER/REPO/sub/v2 have the tags sub/v2.0.0 and so on, and its
+// go.mod is in sub or in sub/v2. A repository's path may end in ".git". Upper and lower case must be as on the disk. The
+// URL of the [Config] is the path of the repository, Dir and what is below, whatever name led there: let a function for
+// [WithAuth] decide by that.
 //
-// For whatever is not in the forge the error satisfies errors.Is(err, fs.ErrNotExist). That there is such a module in the
-// repository is not looked up. Other errors say that f is not valid, or that this process can't look into a directory. Nothing
-// outside Dir is found: symbolic links are not followed, the one that Dir may be excepted. Nor is anything inside a repository, a
-// work tree or its .git, or a name that begins with a dot. Repositories of another user are git's to refuse (safe.directory).
+// Resolve doesn't look whether the repository has such a module. The error satisfies errors.Is(err, fs.ErrNotExist) if no
+// repository is found. Other errors say that f is not valid, that ctx has ended, or that this process can't look into a
+// directory. Resolve is safe for concurrent use.
 //
-// A mirror never answers for a name at Host or below, whatever its URL says. Of mirrors of one repository the one answers whose
-// path is the first in the order of bytes: where people make mirrors by themselves, let whoever may not read that one have 404,
-// as if it were not there. The URL must be https, http, ssh or git, at the usual port, or USER@HOST:PATH; it is read from the
-// file config alone, without what that includes, and never shown.
+// Nothing outside Dir is found, as symbolic links are not followed, except that Dir may be one. Nothing is found inside a
+// repository, inside a work tree or its .git, or below a name that begins with a dot. Repositories that belong to another
+// user may be refused by git itself (safe.directory in git-config(1)).
 //
-// All mirrors are looked up at once, by who asks for a path that is not below Host, which takes about a second and 2 MB for
-// 10,000 repositories. What was found is remembered for a minute, or for 20 times as long as it took; those who come while it
-// is looked up anew get that. So a mirror is there when that time is over at the latest; one that is none any more is gone
-// at once. Whatever is below Host is looked up each time, by a few system calls for each element of the path.
+// # Mirrors
 //
-// Resolve is safe for concurrent use.
+// A mirror's URL must be https, http, ssh or git, at the usual port, or USER@HOST:PATH. It is read from the file config
+// alone, without its includes, and is never shown. A mirror never answers for a path at Host or below, whatever its URL
+// says.
+//
+// If several repositories mirror the same one, the one whose path comes first in the order of bytes answers. Where users
+// can make mirrors, answer those who may not read that one with 404, as if it were not there.
+//
+// All mirrors are looked up at once, for the first path that is not below Host, which takes about a second and 2 MB for
+// 10,000 repositories. The result holds for a minute, or for 20 times as long as it took if that is more. While it is made
+// anew, other callers get the old one. So a new mirror is found after that time at the latest. A repository that is no
+// longer a mirror is not found from that moment on. What is below Host is looked up each time, by a few system calls for
+// each element of the path.
 func (f Forge) Resolve(ctx context.Context, modulePath string) (Config, error) {
 	if err := f.Validate(); err != nil {
 		return Config{}, err
@@ -504,13 +523,14 @@ func newModules(o *options, client *git.Client) *modules {
 	return m
 }
 
-// A Refresher is what each handler of this package is besides, for who knows that a repository has changed, be it by its host's webhook:
+// A Refresher has what may have changed in a repository looked at anew. Each handler of this package is one. Use it where
+// you know that a repository has changed, by its host's webhook for example, and don't want to wait for [WithFreshness]:
 //
 //	handler.(vanity.Refresher).Refresh("https://github.com/acme/mono")
 type Refresher interface {
-	// Refresh takes the repository's URL, however [Config].URL may be written. It makes no request, and forgets nothing that is
-	// for ever: from then on, whoever asks for what may have changed gets it anew, or what there was if that can't be had. It
-	// is safe for concurrent use, while requests are answered, too.
+	// Refresh takes the URL of the repository, in any form that [Config].URL may have. It makes no request. The next who
+	// ask for what may have changed get it anew, or the old answer if the host fails. The versions that were served stay
+	// what they are. An unknown URL has no effect. Refresh is safe for concurrent use, also while requests are answered.
 	Refresh(repository string)
 }
 

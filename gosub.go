@@ -23,8 +23,8 @@ import (
 	"example.com/vanity/internal/reply"
 )
 
-// Gosub answers the GOPROXY protocol below base for any module: which repository, directory and tags is said by the
-// request's path, as [Encode] writes it.
+// Gosub returns a handler that answers the GOPROXY protocol (https://go.dev/ref/mod#goproxy-protocol) below base for any
+// module: the path of the request says which repository, directory and tags, as [Encode] writes it. So
 //
 //	mux.Handle("/go/", vanity.Gosub("/go"))
 //
@@ -32,27 +32,41 @@ import (
 //
 //	/go/github.com/more-please/more-stuff:d=utf64%2Fgo&p=utf64-go-;/utf64.moreplease.com/@v/list
 //
-// Everything else is as with [Goproxy]. A path that says no module is served if the version's go.mod declares it. Tags
-// that aren't said are "v*".
+// If the path says no module, the one that a version's go.mod declares is served. If it says no tags, they are "v*". All
+// else is as with [Goproxy], base and [WithNext] included.
 //
-// Gosub is made to be left open to strangers. It serves repositories of five public hosts, or those that [WithHosts]
-// names, over https and port 443 alone, and redirects don't lead elsewhere. It works with a copy of the client that
-// goes through no HTTP proxy and connects to public addresses only, whatever a name resolves to: not to loopback,
-// private or link-local ones, except for a host that WithHosts names. With [WithSeal] it serves what its owner has sealed,
-// and nothing else. A client whose Transport is no [*http.Transport], or dials TLS by itself, can't be guarded so: Gosub
-// panics, unless it was given by [WithTrustedClient]. It has no limits per caller; those are the program's to set, by a
-// handler around this one.
+// # Strangers
 //
-// At the base itself, with a slash at its end or without, Gosub has a form for people: whoever fills in the repository, the
-// directory, the pattern and the module path gets the URL, the go-import tag and the lines for [Meta] and Goproxy to paste,
-// and sees which versions the pattern finds, which tags it misses, and what go.mod declares. One look costs the git host a
-// listing of the tags and one go.mod, within 10 seconds and within the limits of all fetches; nothing of it is stored. The
-// form has no JavaScript. It is there whatever the handler of [WithNext] has at that path, unless that is the root of the
-// server; and it is not there with WithSeal, as nobody else can write what is served then. The function of [WithAuth] is asked
-// for what is filled in, and for the empty form with empty strings. See [WithPublicURL].
+// Gosub is made to be left open to strangers:
 //
-// Gosub makes no request, and panics on a malformed base. A malformed path never makes it panic. The handler is safe
-// for concurrent use.
+//   - It serves the repositories of five public hosts, or those that [WithHosts] names, by https and port 443 alone. No
+//     redirect leads elsewhere.
+//   - It connects to public addresses alone, whatever a name resolves to: to no loopback, private or link-local ones,
+//     except for a host that WithHosts names. It uses no HTTP proxy.
+//   - With [WithSeal], it serves what its owner has sealed, and nothing else.
+//   - All limits of the package hold. There are none per caller: those are for a handler of yours around this one.
+//
+// For this, Gosub works with a guarded copy of the client ([WithClient]). A client can't be guarded if its Transport is not
+// an [*http.Transport], or makes TLS connections itself. Such a client must be given by [WithTrustedClient].
+//
+// # The form
+//
+// At the base itself, with or without a slash at its end, people get a form. For a repository, directory, tags and module
+// path it gives the URL, the go-import tag and the lines for [Meta] and Goproxy, and shows which versions the pattern
+// finds, which tags it misses, and what go.mod declares. See [WithPublicURL] for the address that it prints.
+//
+// One look costs the git host a listing of the tags and one go.mod, in 10 seconds at most, within the limits of all
+// fetches. Nothing of it is stored. The form has no JavaScript. The function of [WithAuth] is asked for what is filled in,
+// and with empty strings for the empty form.
+//
+// There is no form with WithSeal, as only the owner can write what is served then; nor is there one at the root of the
+// server if WithNext has a handler, which answers there.
+//
+// # Panics
+//
+// Gosub panics on a malformed base, on a malformed entry of WithHosts, on a client that can't be guarded, and on
+// [WithCredentials] without WithAuth, WithSeal or WithHosts. No request makes it panic. It makes none itself before it gets
+// one. The handler is safe for concurrent use, and is a [Refresher].
 func Gosub(base string, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuse("Gosub")

@@ -26,11 +26,15 @@ import (
 	"example.com/vanity/internal/reply"
 )
 
-// An Option says how a handler reaches the world; what it serves is data ([Config], [Site]), never an option.
+// An Option says how a handler reaches the world, who may have what, or who is told of it. What is served is data
+// ([Config], [Site], [Forge]), never an option.
 //
-// One list of options may be given to every constructor: an option that a constructor has no use for is ignored,
-// unless it is a guard ([WithHosts], [WithSeal]) that the constructor can't enforce. That panics, because a guard that is
-// ignored is a hole.
+// Options are applied in their order: of two that say the same, the last one holds. A nil Option is passed over, so that a
+// list can be built with conditions.
+//
+// One list may be given to every constructor: an option that a constructor has no use for is ignored. A guard that a
+// constructor can't enforce makes it panic instead, because a guard that is ignored is a hole: so it is with [WithHosts]
+// and [WithSeal] for all but [Gosub].
 type Option func(*options)
 
 type options struct {
@@ -53,42 +57,53 @@ type options struct {
 	publicURL    string              // without a slash at its end; empty if nobody said
 }
 
-// WithNext names the handler that answers what is not the library's own: a path outside the base, or one that is no
-// request of the protocol (see [Goproxy]), or for [Meta] what is at or below no import, see there. If it is nil or not given, that is
-// answered with 404. A catch-all page with status 200 there hides a base that doesn't fit the mount: try once.
+// WithNext names the handler that answers what a handler of this package leaves alone. For [Goproxy], [GoproxyFunc] and
+// [Gosub] that is a path outside the base, and one that neither holds "/@v/" nor ends in "/@latest". For [Meta] see there.
+// If next is nil or the option is not given, the answer is 404.
 //
-// So a whole program needs no mux, if app is what it was before:
+// With it, a whole program needs no mux, if app is what it was before:
 //
 //	vanity.GoproxyFunc("/go", site.Resolve, vanity.WithNext(vanity.Meta(site, vanity.WithNext(app))))
+//
+// A next handler that answers every path with 200 hides a base that doesn't fit the place where the handler is mounted. So
+// ask for one list of versions after mounting.
 func WithNext(next http.Handler) Option {
 	return func(o *options) { o.next = next }
 }
 
-// WithClient names the client that reaches git hosts; if it is nil or not given, one with [http.DefaultTransport].
-// Hosts that say nothing for 30 seconds are given up whatever its time limits; a transport of one's own should limit
-// the time of TLS handshakes besides. The client is never changed. [Gosub] works with a guarded copy, see there.
+// WithClient names the HTTP client that reaches git hosts. If client is nil or the option is not given, it is one with
+// [http.DefaultTransport]. The client is never changed. [Gosub] works with a guarded copy of it, see there, and panics if
+// it can't make one. WithClient and [WithTrustedClient] replace each other.
+//
+// Whatever the client's time limits, a host that sends nothing for 30 seconds is given up. A transport of your own should
+// also limit the time of TLS handshakes.
 func WithClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, false }
 }
 
-// WithTrustedClient is [WithClient] for an owner who guards the client himself: [Gosub] uses its Transport as it is,
-// without checking the addresses that it connects to. Give it only a client that can't reach what strangers must not
-// reach.
+// WithTrustedClient is [WithClient] for a client that its owner guards: [Gosub] uses its Transport as it is, and doesn't
+// check the addresses that it connects to. Give it only a client that can't reach what strangers must not reach. If client
+// is nil, it is as if neither option were given. For the other constructors the two options are the same.
 func WithTrustedClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, client != nil }
 }
 
-// WithHosts names the repositories that [Gosub] serves, in place of those of github.com, gitlab.com, bitbucket.org,
-// codeberg.org and git.sr.ht: all of a host, what is below a path at a host, or one repository.
+// WithHosts names the repositories that [Gosub] serves. An entry is all of a host, what is below a path at a host, or one
+// repository:
 //
 //	vanity.WithHosts("git.acme.dev", "github.com/acme/*", "github.com/golang/mod")
 //
-// A redirect must lead to a repository that is named, too: for one that was moved, name both places. Paths are compared
-// as [Encode] writes them; the case of letters makes no difference at github.com, gitlab.com, bitbucket.org and
-// codeberg.org, for which it makes none, and does anywhere else. Whoever is refused is told what is served.
+// If it is not given, they are those of github.com, gitlab.com, bitbucket.org, codeberg.org and git.sr.ht. A caller who
+// asks for another is told which are served.
 //
-// A host that is named here is connected to wherever it is, on port 443, private addresses included: so name none that
-// strangers must not have asked by this server. No other constructor can enforce WithHosts: they panic.
+// Paths are compared as [Encode] writes them. Upper and lower case make no difference at github.com, gitlab.com,
+// bitbucket.org and codeberg.org, where they make none for the host either, and do everywhere else. A redirect must lead to
+// a repository that is named, too: for one that has moved, name both places.
+//
+// Gosub connects to a host that is named here at any address, on port 443, even a private one. So name no host that
+// strangers must not have asked by this server.
+//
+// WithHosts without an entry, or with a malformed one, makes Gosub panic. No other constructor can enforce it: they panic.
 func WithHosts(hosts ...string) Option {
 	return func(o *options) {
 		o.guard("WithHosts", "Gosub")
@@ -96,9 +111,13 @@ func WithHosts(hosts ...string) Option {
 	}
 }
 
-// WithSeal has [Gosub] serve only what [Seal] wrote with one of the keys, and answer 404 to all else before anything is
-// asked of a host. A seal names no hosts: for others than those of [WithHosts]'s default, that is needed as well. To change keys, give both for a while: a spec is good as long as its key is there. WithSeal panics
-// without a key, or if one has less than 16 bytes. No other constructor can enforce it: they panic.
+// WithSeal has [Gosub] serve only specs that [Seal] wrote with one of the keys. To all others it answers 404, before it
+// asks anything of a host. A seal doesn't stand for a host: what is not at the default hosts needs [WithHosts] as well.
+//
+// To change the key, give both keys for a while. A spec is good as long as its key is there.
+//
+// WithSeal panics without a key, and over one of less than 16 bytes. It keeps a copy of the keys. No constructor but Gosub
+// can enforce it: they panic.
 func WithSeal(keys ...[]byte) Option {
 	if len(keys) == 0 {
 		panic(errors.New("vanity: WithSeal: no key is given, so that no spec could be served"))
@@ -116,105 +135,146 @@ func WithSeal(keys ...[]byte) Option {
 	}
 }
 
-// WithLogger names the logger for what the owner must know; if it is not given, [slog.Default] at the time of the
-// event. Faults of this machine are logged at error level; failures of the git host, and what else the owner must
-// mend (a repository that isn't there, a pattern that no tag fits), at warning level; what is only not there at debug
-// level. There is one line at most for a request.
+// WithLogger names the logger for what the owner must know. If logger is nil or the option is not given, it is
+// [slog.Default] at the time of each message.
+//
+//   - Error: a fault of this machine, of the store, or of a function that an option names.
+//   - Warning: a failure of the git host, or something else for the owner to mend, such as a repository that isn't there or
+//     a pattern that fits no tag.
+//   - Debug: that something is not there.
+//
+// A request that fails makes one line at most. No line has credentials.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
 }
 
-// WithObserver names a function that is told of each request that a handler has answered, or left by a panic, and of each fetch
-// from a git host that has ended, for metrics and logs. It is called before the next request of the connection is read, so it
-// should be quick, and must be safe for concurrent use. The context is the request's, or that of a fetch, which may be for many
-// requests. What goes to the handler of [WithNext] is none of its affair, nor is the 404 in the place of that handler. If it is
-// nil or not given, nobody is told.
+// WithObserver names a function for metrics and logs. It is told of each request that a handler has answered, or left by a
+// panic, and of each fetch from a git host that has ended. It is not told of what went to the handler of [WithNext], or got
+// 404 for want of one. If observer is nil or the option is not given, nobody is told.
+//
+// The function must be safe for concurrent use, and should be quick, as it is called before the next request of the
+// connection is read. The context is the request's, or that of a fetch, which may be for many requests.
 func WithObserver(observer func(ctx context.Context, e Event)) Option {
 	return func(o *options) { o.observer = observer }
 }
 
-// An Event is what the function of [WithObserver] is told.
+// An Event is what the function of [WithObserver] is told: of a request, or of a fetch from a git host, as Kind says.
+// Fields that don't apply are zero.
 type Event struct {
-	// Kind is what was done: "list", "latest", "info", "mod" or "zip" for a file of the GOPROXY protocol that was asked for,
-	// "go-get" for a page of [Meta] for the go command, "page" for one that is for people, a redirect, or a method that Meta
-	// doesn't know (405), "form" for that of [Gosub], "probe" for the go command's try of credentials, see [WithAuth]; empty for
-	// a request that is malformed. "fetch" for a fetch: what was asked of a host for a file, for the dates on a page, for the
-	// form, or to learn whether it lets a caller in ([WithCallersRights]). What needs no request is no fetch.
+	// Kind is what was done. It is never empty but for a malformed request. For a fetch it is
+	//
+	//   - "fetch": what was asked of a git host for a file, for the dates on a page, for the form, or to learn whether it
+	//     lets a caller in ([WithCallersRights]). What needs no request to the host is no fetch.
+	//
+	// and for a request
+	//
+	//   - "list", "latest", "info", "mod", "zip": a file of the GOPROXY protocol.
+	//   - "go-get": a page of [Meta] for the go command.
+	//   - "page": one for people, a redirect, or a method that it doesn't know (405).
+	//   - "form": the form of [Gosub].
+	//   - "probe": the go command tries out credentials, see [WithAuth].
 	Kind string
 
-	// Module is the module path as it was asked for, for a fetch by the first who needed it, or for Meta the import prefix;
-	// Version the version or the query. They are whatever callers write: keep no more than you have room for. Empty where there
-	// is none.
-	Module, Version string
+	// Module is the module path as it was asked for, of a fetch by the first who needed it; for [Meta] it is the import
+	// prefix. It is empty where there is none. Callers write what they like here and in Version: keep no more than you have
+	// room for.
+	Module string
 
-	// Repository is the URL of the repository that a fetch was from, or that the caller of Gosub named; else empty.
+	// Version is the version, or the query, that was asked for; empty where there is none, and for a fetch.
+	Version string
+
+	// Repository is the URL of the repository that a fetch was from, or that a caller of [Gosub] named; else empty.
 	Repository string
 
-	// Status is that of the answer; zero if there is none, something having panicked. Of a file whose caller has gone before it
-	// was there it is 503, which nobody gets, and errors.Is(Err, context.Canceled) holds.
+	// Status is the HTTP status of the answer. It is zero if there is none, because something has panicked. If the caller
+	// went away before the file was there, it is 503, which nobody gets, and errors.Is(Err, context.Canceled) holds.
 	//
-	// For a fetch it is 200, or what a request that needs it is answered with; zero if the fetch was given up because nobody
-	// waited for it any more, which says nothing of the host.
+	// For a fetch it is 200, or the status of the requests that needed it. It is zero if nobody waited for the fetch any
+	// more, so that it was given up, which says nothing of the host.
 	Status int
 
-	// Source says where a file comes from: "memory", "store", or "host" if it was made now of what the git host has sent; or
-	// "stale" for what was made before, and can't be made anew. Empty where there is no file.
+	// Source says where a file comes from: "memory", "store", "host" if it was made now from what the git host has sent, or
+	// "stale" if it was made before and can't be made anew. It is empty where there is no file.
 	Source string
 
-	Requests   int           // of a fetch: those that the git host was sent, or the times that git was run
-	Bytes      int64         // of the body that was sent, or that the git host sent
-	Duration   time.Duration // from the request's arrival to the end of the answer, or of a fetch
-	RetryAfter time.Duration // of a fetch: what a git host that limits the rate of requests wants; zero if it doesn't say
+	// Requests is how many requests a fetch has sent to the git host, or how often it has run git; zero for a request.
+	Requests int
 
-	// Err is why there is no file, or why the answer was not sent to its end; where the handler has panicked, what with. It has
-	// what the log has.
+	// Bytes is the size of the body that was sent, or of what the git host sent in a fetch; zero for none.
+	Bytes int64
+
+	// Duration is the time from the request's arrival to the end of the answer, or that of the fetch; never zero but for
+	// the coarseness of a clock.
+	Duration time.Duration
+
+	// RetryAfter is how long a git host that limits the rate of requests wants to be left alone after this fetch; zero if
+	// it doesn't say.
+	RetryAfter time.Duration
+
+	// Err says why there is no file, why the answer was not sent to its end, or what a handler has panicked with. It has as
+	// much detail as the log. Otherwise it is nil.
 	Err error
 }
 
-// A Store keeps answers for longer than the process's life, and for other processes. Its method set is that of a Cacher of
-// github.com/goproxy/goproxy. See [WithStore] for what it must do, and [DirStore] for one. Its methods are called at the same time by
-// any number of goroutines.
+// A Store keeps answers for longer than the process's life, and for other processes: see [WithStore]. [DirStore] is one.
+// Its methods are those of a Cacher of github.com/goproxy/goproxy. They are called by any number of goroutines at the same
+// time.
+//
+// # Names
+//
+// A name is a relative, slash-separated path. It holds no upper-case letters ([module.EscapePath]), so that two names never
+// differ in case alone. It has the form of the GOPROXY protocol, MODULE/@v/VERSION.info for example, perhaps with
+// "gosub/HASH/" or "goproxy/HASH/" before it. MODULE/@v/list has the versions whose go.mod is stored, MODULE/@v/list.served
+// the list that was served last, and NAME.sum the checksum of what has that name.
+//
+// # What must stay
+//
+// A version's info is stored before anything else of it. Its go.mod and zip are made from the commit that the info names.
+// So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, if VERSION is canonical
+// (see [module.CanonicalVersion]), and ignore a later Put without an error. All other contents must be replaced.
+//
+// A store that replaces those too, as goproxy's Cachers do, is good for one process at a time, all of whose handlers have
+// it by the same option. With more, a version is not sure to stay what it was first.
+//
+// # What is spoilt
+//
+// Contents are compared with their checksums before they are served, files once an hour or when they have changed. One that
+// somebody else has stored, without a checksum, is served if it has the right form, and gets a checksum. A store that keeps
+// the first content should have a method by which a spoilt one is taken away before it is put again:
+//
+//	Remove(ctx context.Context, name string) error
 type Store interface {
-	// Get gives the content that was put under a name. The error satisfies errors.Is(err, fs.ErrNotExist) if there is
-	// none; with any other error nobody can tell what a version was first, so that its info is answered with 500. A
-	// content that has the methods Seek, ReadAt and Stat of an *os.File, and is one or holds one, is left where it is, and
-	// opened again for each request; another is copied into a temporary file if it is large. It is closed after use.
+	// Get returns the content that was put under a name. It is closed after use. If there is none, the error satisfies
+	// errors.Is(err, fs.ErrNotExist). With any other error nobody can tell what a version was first, so that the request
+	// for its info is answered with 500.
+	//
+	// If the content is an *os.File, or holds one and has its methods Seek, ReadAt and Stat, it may stay where it is, and
+	// be opened again for each request. All other contents are copied, large ones into a temporary file.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
 
-	// Put puts content under a name, from its start, so that others see all of it or nothing. Names are slash-separated,
-	// relative, and the same whatever the case of letters ([module.EscapePath]).
+	// Put stores content under a name, from the content's start, so that others see all of it or nothing.
 	Put(ctx context.Context, name string, content io.ReadSeeker) error
 }
 
-// WithStore names the store where answers outlive the process; if it is nil or not given, they are held in memory alone
-// (see the package comment). What is in the store is never asked of a git host again, if it is a version's, and is served
-// for as long as the store has it, whatever has become of the host and the repository.
+// WithStore names the store in which answers outlive the process. If store is nil or the option is not given, they are held
+// in memory alone, as the package comment says under "What is kept". [DirStore] is a store in a directory. For one of your
+// own, see [Store].
 //
-// A version's info is stored before anything else of it, and its go.mod and zip are made from the commit that the info
-// names. So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, VERSION being
-// canonical (see [module.CanonicalVersion]), and ignore a later Put without an error; all other contents are to be
-// replaced.
-// With one that replaces all of them, as goproxy's Cachers do, a version is sure to stay what it was first only as long as
-// one process at a time uses the store, all of its handlers by the same option. A store that keeps the first should have a
-// method
+// A version's file that is in the store is never asked of a git host again. It is served for as long as the store has it,
+// whatever becomes of the host and the repository. What can't be stored is served all the same, is logged, and is tried
+// again.
 //
-//	Remove(ctx context.Context, name string) error
+// # Sharing a store
 //
-// by which an entry that is found to be spoilt is taken away before it is put again: what is stored has its checksum
-// beside it (NAME.sum), and is compared with that before it is served, files once an hour or when they have changed.
-// What was stored by others, without a checksum, is served if it has the form, and gets one.
+// Give one option to several handlers, [Meta] among them, which lists versions by it. Each of them serves to its callers
+// what any of them has stored of a module. So a handler with [WithAuth], [WithCallersRights] or [WithCredentials] must not
+// share its store with a handler that lets in others.
 //
-// Names begin with the module path for [Goproxy] and [GoproxyFunc] with Config.Module set: MODULE/@latest,
-// MODULE/@v/VERSION.info and so on, in the protocol's escaped form. Handlers with one store whose Modules are the same, or
-// differ in the major version, are taken to serve the same. For Gosub, and without Config.Module, "gosub/HASH/" or
-// "goproxy/HASH/" stands before them, HASH being that of the whole Config: who leaves Gosub open to strangers lets them fill
-// the store. MODULE/@v/list has the versions whose go.mod is stored, and MODULE/@v/list.served the list that was served
-// last.
-//
-// One option may be given to several handlers, [Meta] among them, which lists versions by it. Each of them serves to its callers
-// what any of them has stored of a module: a handler with [WithAuth] or [WithCallersRights], or with [WithCredentials], should
-// share its store with no handler that lets in others. What can't be stored is
-// served all the same, and logged; it is tried again.
+// [Goproxy] and [GoproxyFunc] keep a module whose Config.Module is set under its path alone: MODULE/@latest,
+// MODULE/@v/VERSION.info and so on. Handlers that share a store and have the same Module, or one that differs in its major
+// version alone, must mean the same repository. [Gosub], and the others where Config.Module is empty, put "gosub/HASH/" or
+// "goproxy/HASH/" before the path, with a hash of the whole [Config]. A Gosub that is open to strangers lets them fill the
+// store.
 func WithStore(store Store) Option {
 	if store == nil {
 		return func(o *options) { o.backing = nil }
@@ -223,12 +283,17 @@ func WithStore(store Store) Option {
 	return func(o *options) { o.backing = backing }
 }
 
-// DirStore is a store in a directory, which is made when it is first needed. Any number of processes may share it, over
-// NFS too: the first to put a version's file wins, and all of them serve that. Files are complete and on the disk before
-// they have their name. The layout is that of GOMODCACHE/cache/download, so that the directory can be served as it is, or
-// be named in GOPROXY as file://DIR, where the versions are that somebody has asked for. It has no bound, and nothing is
-// ever removed that is not spoilt; the owner may remove what he likes, a module with all of its versions best, and
-// restart. DirStore panics if dir is empty; a relative one is resolved at once.
+// DirStore is a [Store] in a directory, which is made when it is first needed. It panics if dir is empty. A relative dir is
+// resolved at once. The store is safe for concurrent use.
+//
+// Any number of processes may share the directory, over NFS too: the first to put a version's file wins, and all of them
+// serve that one. A file has its name only once it is complete and on the disk.
+//
+// The layout is that of GOMODCACHE/cache/download. So the directory can be served as it is, or be an entry of GOPROXY as
+// file://DIR, which has those versions that somebody has asked for.
+//
+// The directory grows without bound. Only what is spoilt is removed. You may remove what you like, best a module with all
+// its versions, and then restart.
 func DirStore(dir string) Store {
 	if dir == "" {
 		panic(errors.New("vanity: DirStore: the directory is empty"))
@@ -236,35 +301,43 @@ func DirStore(dir string) Store {
 	return dirstore.New(dir)
 }
 
-// WithFreshness says for how long lists, "latest" and what branches come to are served before the git host is asked
-// again; if it is not given, a minute. When that time is over, one caller waits for the host's answer, 10 seconds at most,
-// while the others get the old one, as all do when the host fails. That a version is not there is remembered for as
-// long, but 10 seconds at most. Zero or less means that the host is asked every time. So it is with the versions on pages
-// of [Meta].
+// WithFreshness says for how long lists, "latest" and the answers to queries are served before the git host is asked again.
+// If it is not given, a minute. If d is zero or less, the host is asked each time. It holds for the versions on pages of
+// [Meta], too.
+//
+// After that time one caller waits for the host's answer, for 10 seconds at most. The others get the old answer meanwhile,
+// and so does everyone if the host fails. That a version is not there is remembered for d, but for 10 seconds at most.
 func WithFreshness(d time.Duration) Option {
 	return func(o *options) { o.freshness = max(d, 0) }
 }
 
-// WithCredentials names a function that knows the credentials by which this server reads private repositories: the user and the
-// password, or token, for a repository's URL; two empty strings if it has none. Without this option none are sent, whatever
-// the environment has. See [EnvCredentials].
+// WithCredentials names the function that knows how this server logs in to git hosts: for a repository's URL it returns a
+// user and a password or token, or two empty strings if it has none. If the function is nil or the option is not given, no
+// credentials are sent, whatever the environment has. [EnvCredentials] is such a function.
 //
-// A host is first asked without credentials, and only once it wants some is the function. They are sent over https alone, by
-// Basic authorization, which GitHub, GitLab, Gitea, Bitbucket and others take tokens in, to the host and port of [Config].URL
-// alone, and to no other that it redirects to: a repository that has moved to another host must be named by its new URL. The
-// function's URL is https, has that host, and no query. An error is answered with 500 and logged, so it must not hold anything
-// secret. The function must be safe for concurrent use.
+// The function is asked when a host wants credentials, and not before. Its URL is https, has the host of [Config].URL, and
+// has no query. It must be safe for concurrent use. Its error is answered with 500 and logged, so it must not hold a
+// secret.
 //
-// Whoever may ask the handler gets what the credentials can read. A repository that needed some is logged once where it is
-// served without [WithAuth]. [Gosub], whose callers name the repository, panics unless it is given WithAuth, [WithSeal] or
-// [WithHosts] as well.
+// Credentials go by Basic authorization, in which GitHub, GitLab, Gitea, Bitbucket and others take tokens. They go over
+// https alone, to the host and port of Config.URL alone, and never where that host redirects: a repository that has moved
+// to another host must be named by its new URL.
+//
+// Whoever may ask the handler gets what the credentials can read, so give [WithAuth] as well. If it is missing, each
+// repository that needs credentials is logged once. [Gosub], whose callers name the repository, panics unless it has
+// WithAuth, [WithSeal] or [WithHosts] as well. All constructors panic if [WithCallersRights] is given, too.
 func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, password string, err error)) Option {
 	return func(o *options) { o.credentials = credentials }
 }
 
-// EnvCredentials is a function for [WithCredentials]: for https://github.com it gives the token in the variable GITHUB_TOKEN,
-// if that is set; else what the file .netrc says for the host, as git and the go command read it: the one that the variable
-// NETRC names, or that in the home directory. Both are looked up each time.
+// EnvCredentials is a function for [WithCredentials] that takes credentials from the environment:
+//
+//   - for https://github.com, the token in the variable GITHUB_TOKEN, if that is set;
+//   - otherwise what .netrc says for the host, as git and the go command read it. The file is the one that the variable
+//     NETRC names, or else the one in the home directory.
+//
+// Both are looked up on each call. The error is that of a .netrc that can't be read; a missing file is none. The context is
+// not used. EnvCredentials is safe for concurrent use.
 func EnvCredentials(ctx context.Context, u *url.URL) (user, password string, err error) {
 	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(strings.TrimSuffix(u.Host, ":443"), "github.com") {
 		return "x-access-token", token, nil
@@ -277,29 +350,38 @@ func EnvCredentials(ctx context.Context, u *url.URL) (user, password string, err
 	return e.Login, e.Password, nil
 }
 
-// ErrUnauthorized says that who asks must send credentials, or others: see [WithAuth].
+// ErrUnauthorized is for the function of [WithAuth] to return, as it is or wrapped, when the caller must send credentials,
+// or others. The answer is 401.
 var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 
-// WithAuth names a function that is asked who may have what, before anything else is done for a request, and before
-// anything is said of it. It gets the module path that is asked for, and for [Gosub] the URL of the repository, both as they
-// were read, whatever their encoding was; they are empty where the request is malformed, and for the probe by which the go
-// command tries credentials of git (GOAUTH=git): HEAD at the base. [PasswordAuth] makes such a function.
+// WithAuth names a function that decides who may have what. It is called before anything else is done for a request of the
+// protocol, and before anything is said of what is asked for. If the option is not given, everybody may have everything.
+// [PasswordAuth] makes such a function. It must be safe for concurrent use.
 //
-// A nil error lets the request pass. One that is [ErrUnauthorized] is answered with 401, so that the go command sends what it
-// has, from .netrc or by GOAUTH; one that is [fs.ErrPermission] with 403; one that is [fs.ErrNotExist] with 404, as what is
-// not served at all; any other with 500, and logged. Only who passes learns more of why something isn't there. All answers
-// have "Cache-Control: private, no-store" and "Vary: Authorization".
+// It gets the module path that is asked for, and for [Gosub] the URL of the repository, in the one form that [Decode] gives
+// it; with other handlers, repository is always empty. What can't be read of a malformed request is empty. Both are empty
+// when the go command tries out credentials of git (GOAUTH=git) by a HEAD request at the base.
 //
-// For Gosub decide by the repository: the caller himself says which of its directories goes by which module path, which is
-// empty in the form until he fills it in, and the form shows the repository's tags. Name what may be had, not what may not: a
-// repository has as many URLs as its host has ways to write it, be it by the case of letters or by an old name that redirects,
-// and a module has other paths for its major versions.
+// The error that it returns decides, as [errors.Is] finds it:
 //
-// Where the empty path, which the probe has, is answered with 401 for credentials that are good for anything, git forgets them.
+//   - nil: the request passes. Only now does the caller learn why something isn't there.
+//   - [ErrUnauthorized]: 401, so that the go command sends what it has in .netrc or by GOAUTH.
+//   - [fs.ErrPermission]: 403.
+//   - [fs.ErrNotExist]: 404, as for what is not served at all.
+//   - any other: 500, and a line in the log.
 //
-// For [Meta] it guards what it lists of the versions alone: pages for the go command must be there for everyone, and have
-// nothing but what the configuration says, which is the paths and descriptions of all imports. The function must be safe for
-// concurrent use. Without this option everybody may have everything. WithAuth panics if the function is nil.
+// Whatever it is asked for is answered with "Cache-Control: private, no-store" and "Vary: Authorization". If the function
+// answers empty strings with ErrUnauthorized for credentials that are good for something, git forgets them.
+//
+// With Gosub, decide by the repository: the caller says which of its directories goes by which module path, and the form
+// shows the repository's tags while that path is still empty. Name what may be had, not what may not: a repository has as
+// many URLs as its host has ways to write it, by the case of letters or by an old name that redirects, and a module has
+// other paths for its major versions.
+//
+// With [Meta], it guards the versions on pages alone. Discovery must be open to everyone. It shows no more than the
+// configuration, which is the paths and descriptions of all imports.
+//
+// WithAuth panics if auth is nil.
 func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
 	if auth == nil {
 		panic(errors.New("vanity: WithAuth: the function is nil"))
@@ -310,11 +392,16 @@ func WithAuth(auth func(r *http.Request, modulePath, repository string) error) O
 	}
 }
 
-// PasswordAuth is a function for [WithAuth] that lets in whoever sends one of some passwords: the user's own by Basic
-// authorization, as the go command sends it from .netrc. The password of the user "" is a token, good with any user, or by
-// Bearer authorization. A password may be given as "sha256:" and its SHA-256 in hexadecimal digits, which is enough for one
-// that nobody can guess. No password is kept, and the comparison takes as long whatever is wrong. PasswordAuth panics if
-// there is no password, or an empty one.
+// PasswordAuth returns a function for [WithAuth] that lets in whoever sends one of the passwords, and returns
+// [ErrUnauthorized] for all others. The map has the passwords by user. Callers send their own by Basic authorization, as
+// the go command does from .netrc. The password of the user "" is a token: it is good with any user name, and by Bearer
+// authorization.
+//
+// A password may be given as "sha256:" and the 64 hexadecimal digits of its SHA-256, which is enough to protect one that
+// nobody can guess. The passwords themselves are not kept. A comparison takes the same time whatever is wrong.
+//
+// PasswordAuth panics if there is no password, if one is empty or a malformed hash, or if a user name has a colon. The
+// function is safe for concurrent use.
 func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, repository string) error {
 	set, err := passwords.New(byUser)
 	if err != nil {
@@ -328,19 +415,22 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 	}
 }
 
-// WithCallersRights gives each caller what the repository's host lets himself read: the credentials that he sends, from his
-// .netrc or by GOAUTH, go on to the host, and to no other; with none, he gets what is public. Nothing is served to him, not
-// even what is stored, before the host has let him in, which is remembered for a minute (a refusal for 10 seconds), by a hash. No
-// credentials of the server are involved. A host that wants others answers 401, through us, or 403. When it is down,
-// nobody gets anything.
+// WithCallersRights gives callers what the repository's git host lets them read. Their credentials, from .netrc or by
+// GOAUTH, are passed on to that host, over https alone, and to no other. Without credentials they get what is public. The
+// server has none of its own: all constructors panic if [WithCredentials] is given, too.
 //
-// The host says yes or no to the repository as a whole, and to whatever the client sends: one whose Transport logs in by itself
-// lets in everybody. What [WithAuth] compares besides goes to the host, too: [PasswordAuth] is not for both. With Gosub the
-// caller's request names the host, so that [WithHosts] should name those that may see his credentials, one best.
+// Nothing is served to a caller before the host has let him in, not even what is stored. That it did is remembered for a
+// minute, a refusal for 10 seconds, by a hash of the credentials. If the host wants credentials, or others, the answer is
+// 401 or 403. If the host is down, nobody gets anything. Answers have "Cache-Control: private, no-store" and "Vary:
+// Authorization".
 //
-// They are sent over https alone. A repository on this machine has no host to ask: [Goproxy] panics, and for [GoproxyFunc] it
-// is answered with 500. All panic if [WithCredentials] is given too. Answers have "Cache-Control: private, no-store" and "Vary:
-// Authorization". [Meta] lists versions by it.
+// The host decides for the repository as a whole, and by all that the client sends: a client whose Transport logs in by
+// itself lets in everybody. What a function of [WithAuth] compares goes to the host as well, so don't combine this option
+// with [PasswordAuth]. With [Gosub], the caller's request names the host, so give [WithHosts] with the hosts that may see
+// credentials, best a single one.
+//
+// A repository on this machine has no host to ask: [Goproxy] panics, and [GoproxyFunc] answers 500. [Meta] lists versions
+// by the caller's rights.
 func WithCallersRights() Option {
 	return func(o *options) {
 		o.callers = true
@@ -348,10 +438,12 @@ func WithCallersRights() Option {
 	}
 }
 
-// WithPublicURL says where callers reach the base of [Gosub], "https://go.acme.dev/gosub" say, so that its form can show
-// complete URLs. It is printed there, and used for nothing else; without it the form has https://YOUR.HOST, as the Host of
-// a request is whatever the caller wrote. WithPublicURL panics if it is no absolute http or https URL, or has credentials, a
-// query or a fragment. Other constructors ignore the option.
+// WithPublicURL says where callers reach the base of [Gosub], such as "https://go.acme.dev/gosub", so that its form can
+// show complete URLs. It is used for nothing else. If it is not given, the form shows https://YOUR.HOST and the base: the
+// Host of a request is whatever the caller wrote. Other constructors ignore the option.
+//
+// WithPublicURL panics if publicURL is not an absolute http or https URL, or has credentials, a query or a fragment. A
+// slash at its end is tolerated.
 func WithPublicURL(publicURL string) Option {
 	u, err := url.Parse(publicURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !check.Host(u) || u.User != nil || strings.ContainsAny(publicURL, "?#") {
@@ -361,20 +453,23 @@ func WithPublicURL(publicURL string) Option {
 	return func(o *options) { o.publicURL = clean }
 }
 
-// WithoutPages has [Meta] answer the go command (?go-get=1) and the source links of pkg.go.dev alone. All that is for people
-// goes to the handler of [WithNext], at the paths of imports too. Other constructors ignore it.
+// WithoutPages has [Meta] answer only the go command (?go-get=1) and the source links of pkg.go.dev. All else goes to the
+// handler of [WithNext], also at the paths of imports. Other constructors ignore the option.
 func WithoutPages() Option {
 	return func(o *options) { o.withoutPages = true }
 }
 
-// WithTemplates names templates for the pages of [Meta], in place of its own: one of the name "index.html", for an index, one
-// of the name "module.html", for an import, or both. Their data is a [Page]. What they write is HTML in UTF-8; it needs no
-// go-import tags, as the go command never gets it. Their Content-Security-Policy allows what the host itself serves, styles
-// in the page, and images from anywhere over https, but no script that stands in the page; whoever wants another sets the
-// header before Meta is called. A template that fails is answered with 500 and logged.
+// WithTemplates names templates for the pages of [Meta], in place of its own: "index.html" for an index, "module.html" for
+// an import, or both. Their data is a [Page], and what they write is HTML in UTF-8. They need no go-import tags, as the go
+// command never gets these pages.
 //
-// WithTemplates panics if there is no template of these names, or if one doesn't fit a Page. The templates are executed
-// once for that, and must not be changed afterwards. Other constructors ignore the option.
+// The pages have a Content-Security-Policy. It allows what the host itself serves, styles in the page, and images from
+// anywhere over https. It allows no script that stands in the page. For another policy, set the header before Meta is
+// called. If a template fails, the answer is 500, and the error is logged.
+//
+// WithTemplates panics if t is nil, has no template of these names, or has one that doesn't fit a Page: each is executed
+// for that, with an empty Page and with a full one. Don't change the templates afterwards. Other constructors ignore the
+// option.
 func WithTemplates(t *template.Template) Option {
 	templates, err := pages.Use(t, Page{}, samplePage)
 	if err != nil {

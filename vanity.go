@@ -1,6 +1,9 @@
-// Package vanity serves Go modules under a name of one's own, as handlers to mount in any web application. The module may be
-// in a directory of its repository, and have tags of whatever pattern. This is a site with one module, and with all that
-// are in the directory libs of the same repository:
+// Package vanity serves Go modules under a domain name of your own. It has handlers to mount in any web application
+// ([http.Handler]): one tells the go command where a module lives, the others serve the module itself, straight from its
+// git repository. The module may be in a subdirectory of the repository, and its version tags may follow any pattern.
+//
+// This site has one module, cmd/tool of a monorepo, and beside it every module in the directory libs of the same
+// repository:
 //
 //	site := vanity.Site{
 //		Host:  "go.acme.dev",
@@ -13,23 +16,53 @@
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //	mux.Handle("/", vanity.Meta(site))
 //
-// Once https://go.acme.dev leads there, "go get go.acme.dev/tool" works for everyone, with nothing to set up at theirs, and with
-// the checksums that the go command would compute from the repository itself. The handlers are:
+// Once https://go.acme.dev leads to this program, "go get go.acme.dev/tool" works for everyone. Users have nothing to set
+// up, and get the checksums that the go command would compute from the repository itself.
 //
-//   - [Meta], which answers the go command's question where a module lives (?go-get=1), from a small table, and has pages
-//     for people;
-//   - [GoproxyFunc], which answers the GOPROXY protocol, straight from git repositories, for all modules of a [Site], for
-//     those of a forge that has its repositories on a disk ([Forge]), or for those that a function knows;
-//   - [Goproxy], which does it for one module, a [Config];
-//   - [Gosub], which does it for any module, the configuration being in the URL: for strangers, too.
+// There are four handlers:
 //
-// # The way of the go command
+//   - [Meta] answers the go command's question where a module lives (?go-get=1), from a small table, and has pages for
+//     people.
+//   - [GoproxyFunc] answers the GOPROXY protocol for many modules: those of a [Site], those of a forge that has its
+//     repositories on disk ([Forge]), or those that a function of yours knows.
+//   - [Goproxy] answers it for one module, which a [Config] describes.
+//   - [Gosub] answers it for any module, because the URL holds the Config. It may be open to strangers.
+//
+// What is served is data: a Site, a Forge or a Config, each with a method Validate. How the world is reached, who may have
+// what, and who is told of it, is an [Option]. A constructor makes no request. It panics on data that is not valid, as
+// [http.ServeMux.Handle] does on a pattern. Handlers are safe for concurrent use.
+//
+// # Mounting
+//
+// [Goproxy], [GoproxyFunc] and [Gosub] take a base. It is the path below which the handler is mounted, as a request has it:
+//
+//	mux.Handle("/go/", vanity.Goproxy("/go", cfg))                       // base "/go"
+//	http.ListenAndServe(addr, vanity.Goproxy("", cfg))                   // the whole server: base "" or "/"
+//	mux.Handle("/go/", http.StripPrefix("/go", vanity.Goproxy("", cfg))) // the prefix is cut off before: base ""
+//
+// A base begins with a slash. One at its end makes no difference. It matches whole path elements: "/go" is not the base of
+// /gopher. A base that is no such path, because of a wildcard or an escape for example, makes the constructor panic.
+//
+// [Meta] takes no base, as the path in Site.Host is part of the import paths. Mount it at "/", or with the Host
+// "acme.dev/go" at "/go/", and never behind [http.StripPrefix].
+//
+// With [http.ServeMux], end the pattern with a slash, and write no method before it: the handlers answer 405 to other
+// methods than GET and HEAD themselves, and ServeMux panics over "GET /" beside "/go/". Other routers must pass the path on
+// as it came. A module path may hold "!", and a spec of Gosub ";" and an encoded slash, which a router that cleans or
+// decodes paths may lose. The directory examples/routers has net/http, chi, gorilla/mux, echo, gin, fiber and httprouter,
+// each in a short file that can be copied, and says what to set in each.
+//
+// What is not for a handler goes to the one that [WithNext] names, or is answered with 404. So handlers can be chained
+// without a mux.
+//
+// # How the go command finds a module
 //
 // For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds
 //
 //	<meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">
 //
-// The word "mod" says that https://go.acme.dev/go is the base of a GOPROXY, where it then asks for
+// (https://go.dev/ref/mod#vcs-find). The word "mod" says that https://go.acme.dev/go is the base of a GOPROXY. There it
+// asks for
 //
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/list          the versions, one a line
 //	https://go.acme.dev/go/go.acme.dev/tool/@latest          the version to use, as JSON
@@ -37,115 +70,154 @@
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.mod    its go.mod
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.zip    its content
 //
-// An upper-case letter is written as an exclamation mark and the lower-case one (see [module.EscapePath]). The
-// protocol is described at https://go.dev/ref/mod#goproxy-protocol. Everyone whose GOPROXY is the public module mirror
-// gets the module from there, and the mirror gets it in this way.
+// (https://go.dev/ref/mod#goproxy-protocol). In these URLs, an upper-case letter is written as an exclamation mark and the
+// lower-case letter (see [module.EscapePath]).
+//
+// The public module mirror finds a module in the same way. Users who have the mirror in GOPROXY, as by default, get the
+// module from there.
 //
 // # Versions
 //
-// A version is a tag. The pattern Tags has one "*", which stands for the version without its "v": by "tool-*", the tag
-// tool-1.2.0 is v1.2.0. Tags whose version is not canonical (tool-1, tool-01.2.0, tool-1.2.0+meta) or looks like a
-// pseudo-version are not listed. A path without a major version suffix has the versions v0 and v1, a path that ends in
-// /v2 the versions v2, and so on; its go.mod is in Directory, or in Directory/v2, and must be of that major version.
-// Where Config.Module is set, no more of the path is compared here, as in the go command, so that a fork can stand in
-// for the original; whoever requires it without a replace directive is told by his own go command if the path is
-// another. A repository's root without go.mod is served with the one that the go command makes up, if Config.Module is
-// set; its tags of v2 and above are +incompatible versions. Pre-releases are listed, and so are retracted versions,
-// which are never the latest.
+// A version is a tag. The pattern Tags of a [Config] or an [Import] has one "*", which stands for the version without its
+// "v": with "tool-*", the tag tool-1.2.0 is v1.2.0. A tag is not listed if its version is not canonical (tool-1,
+// tool-01.2.0, tool-1.2.0+meta) or looks like a pseudo-version. Pre-releases and retracted versions are listed.
 //
-// The version in VERSION.info may be a query: the name of a branch or tag without a slash, HEAD, or a commit's hash, or 7
-// digits of it and more. It comes to the highest version that has a tag on the commit, or to a pseudo-version, whose
-// base is the highest version before the commit by the tags of this pattern. A pseudo-version asked for must have the
-// commit's time and hash, and a base that precedes the commit. A commit that no branch or tag reaches is refused, though
-// git hosts give it out: it may be anyone's, from a pull request. Without a release or pre-release, the latest version
-// is what the default branch comes to; and if that has no such module, there is none, and no list either (404).
+// A module path without a major version suffix has the versions v0 and v1, a path that ends in /v2 the versions v2, and so
+// on. The go.mod is in Directory, or in Directory/v2, and its module path must have that major version. If Config.Module is
+// set, no more of the path is compared, as in the go command, so that a fork can stand in for the original: users who
+// require it without a replace directive are told by their own go command that the path differs. If Config.Module is set
+// and the repository's root has no go.mod, it is served with the one that the go command makes up, and its tags of v2 and
+// above are +incompatible versions.
+//
+// The version in VERSION.info may be a query (https://go.dev/ref/mod#version-queries): HEAD, the name of a branch or tag
+// without a slash, or the hash of a commit, of which 7 digits are enough. The answer is the highest version whose tag is on
+// that commit, or else a pseudo-version, based on the highest version whose tag precedes the commit; only tags of the
+// pattern count, and no retracted versions. If a pseudo-version is asked for, it must have the commit's time and hash, and
+// a base that precedes the commit. A commit that no branch or tag reaches is refused, although git hosts hand it out: it
+// may be anyone's, from a pull request.
+//
+// The latest version is the highest release that is not retracted, or else the highest such pre-release. Without either, it
+// is what the default branch comes to. If the default branch doesn't have the module, there is no latest version and no
+// list (404).
+//
+// All these rules are the go command's, for any pattern of tags (cmd/go/internal/modfetch,
+// https://go.dev/ref/mod#vcs-version).
 //
 // # Contents
 //
-// A zip holds, byte for byte, what the go command would put in if it fetched from the repository itself, and so has
-// the same "h1:" checksum: nested modules, vendored packages, symbolic links and submodules are left out, a module in
-// a subdirectory without LICENSE has that of the repository's root. Files are converted as .gitattributes says (text,
-// eol, ident, working-tree-encoding from UTF-8 to UTF-16, UTF-32 or Latin-1; a file to be converted that has more than
-// 64 MiB, or to another encoding, is refused), while export-ignore and export-subst have no effect. What the go command
-// refuses, because of a file's name or the module's size, is refused here; how the line "go" of go.mod compares with a
-// go command is that one's to say. What the host has compressed goes into the zip as it is, so
-// that the zip's own bytes, which no checksum is of, may differ from those that another server makes.
+// A zip holds, byte for byte, what the go command would put into it from the repository itself, and so has the same "h1:"
+// checksum (https://go.dev/ref/mod#zip-files). Nested modules, vendored packages, symbolic links and submodules are left
+// out. A module in a subdirectory without a LICENSE has that of the repository's root. The bytes of the zip file itself may
+// differ from those that another server makes, as files that the git host has compressed go in as they are. No checksum
+// depends on them.
+//
+// Files are converted as .gitattributes says: text, eol, ident, and working-tree-encoding from UTF-8 to UTF-16, UTF-32 or
+// Latin-1. A version is refused if it has a file to be converted to another encoding, or one of more than 64 MiB. The
+// attributes export-ignore and export-subst have no effect.
+//
+// What the go command refuses because of a file's name or the module's size is refused here. How the go line of a go.mod
+// compares with a go command is for that command to say.
 //
 // # What is kept
 //
-// A version is, for ever, the commit that it was when it was first asked for: its info, which names the commit
-// (Origin.Hash), is kept before anything else of it, and go.mod and zip are made from that commit, never from the tag
-// again. Where the tag leads elsewhere since, that is logged; where the commit is gone from its host, what was not kept
-// yet is answered with 502. A version whose tag was deleted stays in the list as long as its info is kept.
+// A version stays, for ever, the commit that it was when it was first asked for. Its info, which names the commit
+// (Origin.Hash), is kept before anything else of it, and its go.mod and zip are made from that commit, never from the tag
+// again. If the tag leads elsewhere later, that is logged. If the commit is gone from the git host, what was not kept yet
+// is answered with 502. A version whose tag was deleted stays in the list as long as its info is kept.
 //
-// Lists, "latest" and what branches come to live for a minute ([WithFreshness]). They are made anew by one caller, while
-// the others get what there is, and so does everybody when the host fails: then the old ones are served for as long as
-// they are kept, with "no-cache". That a host denies that there is such a repository (404, 401, 403, 410) is its failure
-// too, if the module was served before. That there is no such version or branch is remembered for 10 seconds; failures
-// are not remembered. Callers who want the same at the same time share one fetch, which ends when the last of them has
-// gone, unless there is an old answer that it is to replace. A handler fetches 32 answers at the same time, 16 from one
-// host, and lets others wait for half a minute (503). A request with the header "Disable-Module-Fetch: true" gets what is
-// kept, or 404.
+// Lists, "latest" and what queries come to are fresh for a minute ([WithFreshness]). After that one caller has them made
+// anew, while the others get the old answer. If the host fails, everyone gets the old answer, with "Cache-Control:
+// no-cache". It counts as a failure, too, if the host says that a repository doesn't exist (404, 401, 403, 410) whose
+// module was served before. That there is no such version or branch is remembered for 10 seconds. Failures are not
+// remembered. If a webhook, for example, tells you that a repository has changed, you need not wait: each handler is a
+// [Refresher].
 //
-// Who knows that a repository has changed, by a webhook say, need not wait for that minute: every handler is a [Refresher].
+// Callers who ask for the same at the same time share one fetch. It ends when the last of them has gone, unless there is an
+// old answer that it is to replace. A handler makes 32 answers at the same time, and 16 from one host. Others wait their
+// turn for half a minute, then get 503. A request with the header "Disable-Module-Fetch: true" gets what is kept, or 404.
 //
-// All that outlives the process in a store: see [WithStore] and [DirStore]. The answers used last are held besides, and
-// alone where there is no store, up to 64 MiB for a handler, in memory and, beyond 512 KiB, in temporary files (see
-// [os.TempDir]), which have no name where the system allows that. The infos of versions go last. Without a store, an answer
-// of more than 16 MiB is there only as long as somebody reads it. What the last few thousand paths come to is remembered in
-// up to 16 MiB more. What was fetched from git hosts is kept for a minute after its last use, in temporary files of up to
-// 256 MiB.
+// In a store ([WithStore], [DirStore]) all this outlives the process. Without one, a handler holds the answers used last:
+//
+//   - Answers take up to 64 MiB. Those of more than 512 KiB are in temporary files (see [os.TempDir]), which have no name
+//     where the system allows that. The infos of versions are the last to be dropped. An answer of more than 16 MiB is held
+//     only as long as somebody reads it, unless there is a store.
+//   - What the last few thousand request paths come to takes up to 16 MiB more.
+//   - What was fetched from git hosts is in temporary files of up to 256 MiB, for a minute after its last use.
 //
 // # Answers
 //
-//	200  the file; a version's may be cached for a year, list, latest and the info of a query as long as they live here
+//	200  the file; a version's may be cached for a year, any other as long as it is fresh here
 //	401  credentials are needed, or others: see WithAuth and WithCallersRights
 //	403  whoever has these credentials may not have it
-//	404  there is no such module, version or repository, or it can't be a module; or the repository is private
+//	404  there is no such module, version or repository, or it can't be a module; or it is private
 //	405  the method is neither GET nor HEAD
 //	429  the git host limits the rate of requests
-//	500  a fault of this machine, such as a full disk, or of the store
-//	502  the git host can't be reached, answers what can't be used, or refuses this server's credentials; or a version's
-//	     commit, or the repository, is gone
+//	500  a fault of this machine, such as a full disk, of the store, or of a function of its owner's
+//	502  the git host can't be reached, answers what can't be used, or refuses this server's
+//	     credentials; or the commit of a version, or the whole repository, is gone
 //	503  the git host is out of service, or this server fetches too much at the same time
 //	504  the git host doesn't answer in time
 //
-// Ranges and conditional requests have their usual answers. A 404 may be cached as long as a list, but a
-// minute at most, a failure never; and what depends on who asks by nobody.
+// Answers have an ETag. Ranges and conditional requests work as usual (RFC 9110). A 404 may be cached as long as a list,
+// but for a minute at most. Failures may not be cached, nor may what depends on who asks. An answer with 429 or 503 has a
+// Retry-After.
 //
-// The go command takes 404 as "ask the next one" and everything else as a reason to stop, and shows the text, which is
-// one line that says who must do what. It names paths and addresses of the server never, and directories and tags of
-// the repository only to callers of Gosub, who have named it themselves, and to whom [WithAuth] or [WithCallersRights] has
-// let in; but the info of a version says to everyone where it comes from, as the go command's own does. The log has the
-// whole, and no credentials: see [WithLogger].
+// The go command takes 404 as a reason to ask the next entry of GOPROXY, and every other status as a reason to stop. It
+// shows the text, which is one line that says who must do what. That line never names paths or addresses of the server. It
+// names directories and tags of the repository only to callers of [Gosub], who have named the repository themselves, and to
+// those whom [WithAuth] or [WithCallersRights] has let in. The info of a version says to everyone where it comes from, as
+// the go command's own does. The log has everything but credentials: see [WithLogger].
+//
+// # Private modules and strangers
+//
+// By default, no credentials are sent anywhere, and everybody may have what is served. For private modules there are two
+// ways:
+//
+//   - [WithCallersRights] passes the callers' own credentials on to the git host, which decides who gets what. The server
+//     needs none.
+//   - [WithCredentials] gives the server credentials of its own ([EnvCredentials] has those of the environment), and
+//     [WithAuth] says who may have what ([PasswordAuth] goes by passwords and tokens).
+//
+// Users of a private module set GOPRIVATE, so that neither the mirror nor the checksum database is asked for it
+// (https://go.dev/ref/mod#private-modules), and have the credentials for your server in .netrc or by GOAUTH ("go help
+// goauth").
+//
+// [Gosub] takes the name of the repository from whoever asks, and is made for strangers: see there for what it refuses.
+// [WithHosts] says which hosts, owners or repositories it serves. With [WithSeal] it serves only what its owner has written
+// with [Seal].
 //
 // # Git hosts
 //
-// Repositories are read by git's own protocol, of any version, over HTTP without the git program, from any host. List, info,
-// go.mod and zip of one version cost three or four requests and about the module's own bytes, if the host allows partial
-// fetches. What it allows is found out, at the cost of a refused request, and remembered for an hour:
+// Repositories are read by git's own protocol, of any version, over HTTP, without the git program and without any host's
+// API. The list, info, go.mod and zip of one version cost three or four requests, and about as many bytes as the module
+// has, if the host allows partial fetches. What a host allows is found out by a request that it refuses, and is remembered
+// for an hour:
 //
 //   - Where filters may be combined, a commit comes with the trees on the way to the directory, and the directory with its
-//     small files, go.mod among them; of a repository's root, only its own files come until the zip is asked for.
-//   - Where blob:none alone is allowed, a commit comes with all its trees, unless those are more than 10,000 or 2 MB; of a small
-//     module, the files that are small by their names come with go.mod. So it is with the first versions of root modules
-//     from a host, whatever it allows: they take no refused request.
-//   - Where there are more trees, or tree:0 alone is allowed, it takes a request for each level of the directory.
-//   - Where no filter is allowed, the whole commit comes, as from most hosts that know nothing of version 2.
+//     small files, go.mod among them. Of a repository's root, only the root's own files come until the zip is asked for.
+//   - Where blob:none alone is allowed, a commit comes with all its trees, unless those are more than 10,000 or 2 MB. Of a
+//     small module, the files that are small by their names come with go.mod. The first versions of root modules from any
+//     host are fetched in this way, as it needs no refused request.
+//   - Where there are more trees, or tree:0 alone is allowed, each level of the directory takes a request.
+//   - Where no filter is allowed, the whole commit comes. So it is with most hosts that don't speak version 2 of the
+//     protocol.
 //
-// The zip is made of exactly the files that belong in, named one by one. A repository that was renamed is found by the host's
-// redirects, but never from https to http. Credentials are sent if the owner says so, by [WithCredentials] or
-// [WithCallersRights], over https alone. A repository on the same machine, named by an absolute path, is read through "git
-// upload-pack".
+// The zip is made of exactly the files that belong in it, fetched by their hashes. Redirects are followed, so that a
+// renamed repository is found, but never from https to http. Credentials are sent over https alone, and only if
+// [WithCredentials] or [WithCallersRights] is given. A repository on the same machine, named by an absolute path, is read
+// through "git upload-pack".
 //
 // # Limits
 //
-// What a host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
-// refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). A module zip has at
-// most 500 MiB, go.mod and LICENSE 16 MiB, as the go command has it (404). Each object is checked against its name. What
-// a host can make one answer hold in memory is bounded to 512 MiB (502 beyond that: some 500,000 tags, or as many files of a
-// module), and for all that a handler makes at the same time to 1 GiB and 8 MiB for each of them (503), of which
-// processes under attack had up to 0.8 GiB for one answer, and 2.5 GiB for fifty, as the garbage collector is set by default.
+// What a git host sends is bounded: a pack to 1 GiB and a million objects, an object to 500 MiB, a listing to a million
+// refs (502 beyond that), silence to 30 seconds, and the making of one answer to 10 minutes (504). Each object is checked
+// against its hash. A module zip has at most 500 MiB, and go.mod and LICENSE 16 MiB each, as for the go command (404 beyond
+// that).
+//
+// What a host can make one answer hold in memory is bounded to 512 MiB, which is some 500,000 tags or as many files of a
+// module (502 beyond that). For all answers that a handler makes at the same time the bound is 1 GiB, and 8 MiB for each of
+// them (503). As the garbage collector is set by default, a process under attack has had up to 0.8 GiB for one answer, and
+// 2.5 GiB for fifty.
 package vanity
 
 import (
@@ -179,119 +251,142 @@ import (
 	"example.com/vanity/internal/strictjson"
 )
 
-// A Site says which import paths a host answers for, and where the code of each lives: what [Meta] serves. A
-// configuration file of govanity or govanityurls decodes into it as it stands, whether JSON or YAML: see [ParseSite].
+// A Site says which import paths a host answers for, and where the code of each lives. It is what [Meta] serves, and what
+// [Site.Resolve] knows. A configuration file of govanity or govanityurls decodes into it as it stands: from JSON see
+// [ParseSite], from YAML use a YAML library, and then [Site.Validate].
+//
+// The zero value is not valid, as Host and Paths are required. A Site is safe for concurrent use while nobody changes it,
+// its Hosts or its Paths.
 type Site struct {
-	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go".
-	// A trailing slash is tolerated. It may hold neither a scheme nor a port, nor upper-case letters: import paths
-	// don't. It is required, also where a file of govanityurls leaves it out, and never taken from the request.
+	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go". A slash
+	// at its end is tolerated. It holds no scheme, no port and no upper-case letters, as import paths don't. It is
+	// required, even where a file of govanityurls leaves it out, and is never taken from a request.
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 
-	// Hosts holds further host names that the site answers for, without a path: that of Host is theirs, too. A request
-	// whose Host is one of them, in whatever case and at whatever port, gets pages for import paths that begin with that
-	// name; any other gets those of Host. If empty, there is none.
+	// Hosts holds further host names that the site answers for, without a path, as the path of Host is theirs, too. A
+	// request whose Host is one of them, in whatever case and at whatever port, gets pages for import paths that begin with
+	// that name. All other requests get those of Host. If empty, there is only Host.
 	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 
-	// CacheMaxAge is for how many seconds a page may be cached. If zero, a day, though a zero that is written in a file of
-	// govanityurls means not at all there: write 1.
+	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day; so it is for a zero in a file of
+	// govanityurls, where it means not at all: write 1. It may not be negative.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
-	// Proxy is the base of the GOPROXY that serves those imports that need one, so that it is said once: each import
-	// with a Directory or Tags, but no Proxy of its own, and whose VCS is git or not said. It has the syntax of Import.Proxy. If
-	// empty, an import is proxied only if it says so itself. Where it is set, a Directory wants Tags: see there.
+	// Proxy is the base of the GOPROXY for all imports that need one, so that it is said once: those with a Directory or
+	// Tags, without a Proxy of their own, whose VCS is git or empty. Its syntax is that of Import.Proxy. If empty, only an
+	// import with a Proxy of its own is proxied. Where it is set, an import with a Directory should have Tags: see
+	// [Import].Tags.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
-	// Redirect is the Redirect of each import that has none of its own.
+	// Redirect is the Redirect of each import that has none of its own. If empty, those have pages.
 	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
 
-	// Paths holds the imports, at least one. A key, "tool", "/tool" or "/tool/", makes the import prefix
-	// Host + "/tool"; the key "" or "/" makes Host itself the prefix, which claims every path of the host that no
-	// longer prefix does. No two keys may come to the same prefix.
+	// Paths holds the imports by their paths below Host. At least one is required.
 	//
-	// A key "*", or one that ends in "/*", is a wildcard: it stands for every path element at its place. (YAML wants such
-	// keys in quotes.) In the import, "*" stands for the element in Repo, where it may be once, in the path, and in
-	// Directory, Display, Redirect and Description, but in no host; in Tags too, if there is another "*" behind it for the
-	// version. It must be in Repo or in Directory.
+	// The keys "tool", "/tool" and "/tool/" mean the same, the import prefix Host + "/tool". The keys "" and "/" mean Host
+	// itself, which claims each path of the host that no longer prefix claims. No two keys may mean the same prefix. The
+	// longest prefix of an import path wins.
+	//
+	// A key "*", or one that ends in "/*", is a wildcard: it stands for any one path element. (In YAML such a key needs
+	// quotes.) It must stand in Repo or Directory of its import, and there means the element.
 	//
 	//	"*":      {Repo: "https://github.com/acme/*"}
 	//	"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"}
 	//
-	// The longest prefix wins, and of two that are equally long the one without a wildcard. The element has ASCII
-	// letters, digits, and "-", ".", "_" and "~", as module paths have (see [module.CheckPath]), and 255 of them at most; it
-	// doesn't begin with "-", hold ".." or end in the suffix of a version control system, such as ".git". A major version
-	// ("v2") is none: it belongs to the module before it. What can't be an element, or makes no valid import, has no page.
+	// It may stand in Repo once, in the path; in Directory, Display, Redirect and Description, but in no host; and in Tags,
+	// if another "*" follows for the version. Of two prefixes that are equally long, the one without a wildcard wins.
+	//
+	// The element has up to 255 ASCII letters, digits, "-", ".", "_" and "~", as in a module path (see [module.CheckPath]).
+	// It doesn't begin with "-", hold "..", or end in the suffix of a version control system, such as ".git". It is no
+	// major version ("v2"), which belongs to the module before it. An element that makes no valid import has no page.
 	// Whether there is such a repository is not looked up.
 	Paths map[string]Import `json:"paths,omitempty" yaml:"paths,omitempty"`
 }
 
-// An Import says where the code below one import prefix lives, and how the go command gets it: from the repository,
-// or from a server of the GOPROXY protocol, such as [Goproxy].
+// An Import says where the code below one import prefix lives, and how the go command gets it: from the repository, or from
+// a server of the GOPROXY protocol, such as [Goproxy].
 //
-// It is proxied if it has a Proxy, or if the site has one, and it a Directory or Tags. Then the page sends the go command
-// there by a "mod" tag. The tag of the repository stands beside it, for other readers such as pkg.go.dev, if Tags and
-// Directory say that the repository's version tags are those that the go command itself looks for: then both say the
-// same. The page of an import that is not proxied has the tag of the repository alone.
+// It is proxied if it has a Proxy, or if the site has one and the import has a Directory or Tags. Then its page sends the
+// go command there by a go-import tag with the word "mod". A tag for the repository stands beside it, for other readers
+// such as pkg.go.dev, but only if Directory and Tags say what the go command itself looks for, so that both tags mean the
+// same. The page of an import that is not proxied has the tag for the repository alone.
+//
+// The zero value is not valid, as Repo or a Proxy is required.
 type Import struct {
-	// Repo is the URL of the repository, its scheme included. It is shown to everyone, so it may not hold
-	// credentials. It may be empty if the import is proxied: then the page doesn't say where the repository is.
+	// Repo is the URL of the repository, with its scheme. Everyone sees it, so it may not hold credentials. If empty, the
+	// page doesn't say where the repository is; the import must then be proxied, and [Site.Resolve] doesn't know it.
 	Repo string `json:"repo,omitempty" yaml:"repo,omitempty"`
 
-	// VCS is the go command's word for the repository's version control system: git, hg, svn, bzr or fossil; or mod,
-	// which says that Repo is no repository but the base of a GOPROXY. If empty, git for Repo at github.com,
-	// gitlab.com, bitbucket.org, codeberg.org or git.sr.ht; elsewhere it must be given.
+	// VCS is the go command's word for the version control system of the repository: git, hg, svn, bzr or fossil; or mod,
+	// which says that Repo is no repository but the base of a GOPROXY. If empty, git for a Repo at github.com, gitlab.com,
+	// bitbucket.org, codeberg.org or git.sr.ht; elsewhere it is required if the page has a tag for the repository.
 	VCS string `json:"vcs,omitempty" yaml:"vcs,omitempty"`
 
-	// Display says where a browser finds the source, for the go-source tag and for the links of pages: one word for the
-	// kind of git host that Repo is at, github, gitlab, gitea, forgejo, bitbucket or sourcehut; or three fields, the
-	// URLs of the project's home, of a directory and of a line of a file, with placeholders:
+	// Display says where a browser finds the source, for the go-source tag and the links of pages. It is one word for the
+	// kind of git host that Repo is at, which is github, gitlab, gitea, forgejo, bitbucket or sourcehut; or three fields,
+	// which are the URLs of the project's home, of a directory, and of a line in a file, with placeholders:
 	//
 	//	https://h/r https://h/r/tree{/dir}?h={commit} https://h/r/tree{/dir}/{file}?h={commit}#n{line}
 	//
-	// {commit} stands for a version's tag, or for a commit's hash; pkg.go.dev fills it in, and so do we. {/dir} begins at the
-	// repository's root. Without {commit} the three fields are printed as they are. If empty, the kind is told from the
-	// name of the host, as pkg.go.dev does (github.com, gitlab.com, codeberg.org, bitbucket.org, git.sr.ht, and what begins
-	// with "github.", "gitlab." or "gitea."); if it can't be, there is no go-source tag.
+	// {commit} stands for a version's tag or for a commit's hash, and {/dir} for the directory from the repository's root.
+	// pkg.go.dev fills them in, and so does [Meta]. Fields without {commit} are printed as they are.
+	//
+	// If empty, the kind is told from the host's name, as pkg.go.dev tells it: github.com, gitlab.com, codeberg.org,
+	// bitbucket.org, git.sr.ht, and names that begin with "github.", "gitlab." or "gitea.". For any other host there is no
+	// go-source tag.
 	Display string `json:"display,omitempty" yaml:"display,omitempty"`
 
-	// Proxy is the base of the GOPROXY that serves the modules below the prefix: an absolute URL, http or https, or
-	// a path ("/go") on the site's own host, meaning https, the host name in use (see Site.Hosts) without Host's path, and
-	// that path. If empty, that of the site, if the import has a Directory or Tags; else the go command fetches from Repo.
+	// Proxy is the base of the GOPROXY that serves the modules below the prefix. It is an absolute http or https URL, or a
+	// path ("/go") on the site's own host: https, the host name in use (see [Site].Hosts) without the path of Host, and
+	// that path. If empty, it is that of the site if the import has a Directory or Tags, and its VCS is git or empty;
+	// otherwise the go command fetches from Repo.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
-	// Directory is the slash-separated directory of the repository that stands for the import prefix. A trailing
-	// slash is tolerated. If empty, the repository's root. Without a proxy it needs Go 1.25 at the user's: an older go
-	// command ignores a tag that names a directory.
+	// Directory is the slash-separated directory of the repository that has the code of the import prefix. A slash at its
+	// end is tolerated. If empty, the repository's root. Users need Go 1.25 for it if the import is not proxied: an older
+	// go command ignores a tag that names a directory.
 	Directory string `json:"directory,omitempty" yaml:"directory,omitempty"`
 
-	// Tags is the pattern of the version tags, "*" standing for the version without its "v". If empty, "v*" for a
-	// proxied import; with Directory, as in [Config], only if there is no doubt: a [Goproxy] serves nothing where there
-	// are tags "DIRECTORY/v*" besides, until Tags says which are meant. If empty for an import that is not proxied, what
-	// the go command looks for: "v*", or "DIRECTORY/v*"; nothing else works there, and is refused.
+	// Tags is the pattern of the version tags, with one "*" that stands for the version without its "v".
+	//
+	// If empty for a proxied import, "v*"; but with a Directory, [Goproxy] serves nothing if the repository has tags
+	// "DIRECTORY/v*" as well, until Tags says which are meant.
+	//
+	// If empty for an import that is not proxied, what the go command looks for: "v*", or "DIRECTORY/v*" with a Directory.
+	// Anything else doesn't work there, and is refused.
 	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
 
-	// Redirect is where a browser is sent instead of getting a page: an absolute URL, http or https, in which {path}
-	// stands for the import path: "https://pkg.go.dev/{path}". If empty, that of the site; if that is empty, it gets a page.
+	// Redirect is where browsers are sent instead of getting a page. It is an absolute http or https URL, in which {path}
+	// stands for the import path: "https://pkg.go.dev/{path}". If empty, that of the site; if that is empty too, browsers
+	// get a page.
 	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
 
-	// Description says in one line of plain text what the module is, for people. If empty, pages have none.
+	// Description says what the module is, in one line of plain text, for pages. If empty, they have none.
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 }
 
-// Validate returns nil if [Meta] accepts s, and otherwise one error that names every fault, each on a line of its own
-// with the key and the reason. An import that [Site.Resolve] serves must be fit for it: its Config must be valid, so Repo
-// is http or https, and the prefix is a module path. No key has more than 4096 bytes. Validate makes no requests. It is
-// safe for concurrent use while nobody changes s.Paths and s.Hosts.
+// Validate returns nil if s is valid, so that [Meta] accepts it, and otherwise one error that names every fault. Each line
+// of it begins with "vanity: site: ", the key as a file has it, and the reason.
+//
+// The fields say what each may hold. No key of Paths may have more than 4096 bytes. An import that [Site.Resolve] knows
+// must be fit to be served: its [Config] must be valid, so Repo is an http or https URL, and the prefix must be a module
+// path.
+//
+// Validate makes no request. It is safe for concurrent use while nobody changes s.Paths and s.Hosts.
 func (s Site) Validate() error {
 	return s.faults().Err("vanity: site: ")
 }
 
-// ParseSite reads a site from JSON, such as a file of govanity or govanityurls in that form. It takes nothing that it
-// doesn't understand: the error names all unknown and repeated keys, values of wrong types (null is one), what is no
-// UTF-8, what follows the end, and everything that [Site.Validate] finds, each on a line of its own with the key and the
-// reason. What follows a fault of syntax can't be read: then only that is named, and the unknown, repeated and mistyped
-// before it. Keys are taken in lower case alone.
+// ParseSite reads a [Site] from JSON, such as a file of govanity or govanityurls in that form. Keys are in lower case, as
+// the fields' tags have them.
 //
-// A file in YAML is for a YAML library to decode into a [Site], strictly if it can, and then for Validate.
+// It accepts nothing that it doesn't understand. The error names all unknown and repeated keys, all values of a wrong type
+// (null is one), and all that [Site.Validate] finds, each on a line of its own with the key and the reason. Invalid UTF-8,
+// and data that follow the site, are faults as well. What follows a fault of syntax can't be read: then the error names
+// that fault, and what was found before it.
+//
+// A file in YAML is for a YAML library to decode into a Site, strictly if it can, and then for Validate. ParseSite is safe
+// for concurrent use.
 func ParseSite(data []byte) (Site, error) {
 	var s Site
 	faults, lost := strictjson.Decode(data, &s)
@@ -309,39 +404,61 @@ func ParseSite(data []byte) (Site, error) {
 	return s, nil
 }
 
-// Meta answers the go command's question where the code of an import path lives (?go-get=1), for every import path at or
-// below a prefix of site: with the go-import tags of the longest such prefix, the same bytes for all of them. Without the
-// query, a browser gets a page there: what the module is, how to get it, its documentation and source, and the versions
-// with their dates, if [Site.Resolve] knows it; or it is sent elsewhere, if the import has a Redirect. At the path of
-// site.Host, and above imports that have a path in common, it gets an index of the modules, 500 at a time.
+// Meta returns a handler that answers the go command's question where the code of an import path lives (?go-get=1,
+// https://go.dev/ref/mod#vcs-find), and has pages for people. It answers for each import path at or below an import prefix
+// of site, with the go-import tags of the longest such prefix.
 //
-// The path in site.Host is part of the URL: with Host "acme.dev/go" the handler answers /go/tool, so mount it at "/"
-// or at "/go/", and not behind [http.StripPrefix]. Mount it without a method in the pattern. What is at or below no
-// prefix, or can't be an import path (because it holds an "@", say), goes to the handler of [WithNext], if there is one:
-// then the index is none of ours either, nor are other methods than GET and HEAD. If there is none, the answer is 404 or
-// 405. [WithoutPages] leaves to it all that is for people, [WithTemplates] gives pages another face.
+//	mux.Handle("/", vanity.Meta(site))
 //
-// Where the tags of versions are none that the go command knows, pkg.go.dev doesn't know them either, and can't link to the
-// source by itself. There the go-source tag leads it to PREFIX/-/src/VERSION/FILE and PREFIX/-/tree/VERSION/DIRECTORY
-// below the import prefix, which Meta redirects to the right tag and directory at the git host. They are there for all
-// imports whose kind of git host is known: see Import.Display. And "git clone https://PREFIX" gets the repository: what it asks
-// for first is redirected there.
+// # Mounting
 //
-// A page for the go command is kept in memory once it is made, up to 96 MiB of them for a handler, which has room for those of
-// 100,000 imports; and so are the paths asked for lately, up to 52 MiB of them if there are so many imports, and 4 MiB if there
-// are few. What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer
-// than a list ([WithFreshness]); all have an ETag. Versions are listed as [GoproxyFunc] does, with the same options: a store is
-// shared, and one more request to the git host learns the dates. A page waits 3 seconds for it, then goes without versions.
-// Pages have a Content-Security-Policy by which nothing runs and nothing is loaded, unless one is set by whoever calls
-// the handler.
+// The path in site.Host is part of the URL. With the Host "acme.dev/go" the handler answers /go/tool, so mount it at "/" or
+// "/go/", and not behind [http.StripPrefix]. Mount it without a method in the pattern: see "Mounting" in the package
+// comment.
 //
-// Meta panics with the error of [Site.Validate] if there is one, and if given [WithHosts]. It makes no request until a page
-// has versions to list, and none for the go command. Later changes to site.Paths and site.Hosts have no effect. The handler
-// is safe for concurrent use.
+// What is at or below no prefix, or is no import path (because it holds an "@", for example), goes to the handler of
+// [WithNext]. So do other methods than GET and HEAD then, and the paths of indexes. Without WithNext the answer is 404, or
+// 405 to other methods.
 //
-// The Host of a request is compared with site.Hosts, and no header such as X-Forwarded-Host is looked at. There is no "Vary:
-// Host", as the URL by which caches keep answers has the host in it (RFC 9111, section 2): a cache that leaves it out must
-// not be shared by the hosts.
+// The Host of a request is compared with site.Hosts. No header such as X-Forwarded-Host is looked at. There is no "Vary:
+// Host", as the URL by which a cache keeps answers has the host in it (RFC 9111, section 2). A cache that leaves it out
+// must not be shared by several hosts.
+//
+// # Pages
+//
+// In a browser, an import path has a page: what the module is, how to get it, its documentation and source, and its
+// versions with their dates if [Site.Resolve] knows it. If the import has a Redirect, the browser is sent there instead.
+// The path of site.Host, and paths above several imports, have an index of the modules, 500 at a time.
+//
+// Versions are listed as [GoproxyFunc] lists them, by the same options. Give both the same store ([WithStore]), so that
+// they share what they know. The dates take one more request to the git host. A page waits 3 seconds for all this, then
+// goes out without versions.
+//
+// [WithoutPages] leaves all that is for people to the handler of WithNext. [WithTemplates] replaces the pages. Their
+// Content-Security-Policy lets nothing run and nothing be loaded; a handler around this one may set its own.
+//
+// # Source links
+//
+// Where versions have tags that the go command doesn't know, pkg.go.dev doesn't know them either, and can't link to the
+// source by itself. There the go-source tag leads it to PREFIX/-/src/VERSION/FILE and PREFIX/-/tree/VERSION/DIRECTORY,
+// which Meta redirects to the right tag and directory at the git host. All imports have these paths if the kind of their
+// git host is known: see Display in [Import].
+//
+// Also "git clone https://PREFIX" works: Meta redirects its first request to the repository.
+//
+// # Caching
+//
+// What is for the go command may be cached for site.CacheMaxAge, and so may pages, but those with versions no longer than a
+// list ([WithFreshness]). All have an ETag.
+//
+// The answers for the go command are held in memory once they are made, up to 96 MiB of them, which is enough for 100,000
+// imports. The paths asked for lately take up to 4 MiB more, or up to 52 MiB if there are so many imports.
+//
+// # Panics
+//
+// Meta panics with the error of [Site.Validate] if there is one, and on an option that it can't enforce ([WithHosts],
+// [WithSeal]). It makes no request until a page has versions to list, and none for the go command. Later changes to
+// site.Paths and site.Hosts have no effect. The handler is safe for concurrent use, and is a [Refresher].
 func Meta(site Site, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuse("Meta")
@@ -642,36 +759,78 @@ func (m *metaHandler) redirect(location string) reply.Reply {
 	return reply.Redirect(location, reply.For(m.age))
 }
 
-// A Page is what a person gets to see of a site: the data of templates, see [WithTemplates].
+// A Page is what a template of [WithTemplates] gets: the page of an import for "module.html", or an index for "index.html".
+// The fields from Prefix to GoSource are those of an import, and zero for an index. URLs are absolute, and paths begin with
+// a slash.
 type Page struct {
-	Path        string // import path that was asked for; of an index, what the import paths of Modules begin with
-	Link        string // path of the page on the host; in Modules empty for a wildcard, which has none
-	Description string // as in Import
+	// Path is the import path that was asked for; of an index, what the import paths of Modules begin with. It is never
+	// empty.
+	Path string
 
-	// Of a module alone.
-	Prefix        string    // import prefix that Path is at or below
-	Module        string    // module path of Versions: Prefix, or a major version of it
-	Documentation string    // URL at pkg.go.dev
-	Repository    string    // URL of the repository; empty if it is not known, or no browser can follow it
-	Source        string    // URL of the code of Prefix on the default branch; empty if it is not known
-	Versions      []Release // highest first, 500 at most, see More; empty if Notice says why, if Site.Resolve doesn't know the module, or if whoever asks may not know
-	More          bool      // there are more versions than these
-	Majors        []Page    // other major versions, with Path and Link
-	Notice        string    // why there are no versions
-	GoImports     []string  // contents of the go-import tags
-	GoSource      string    // content of the go-source tag; empty for none
+	// Link is the path of this page on the host. It is empty for a wildcard in Modules, which has no page.
+	Link string
 
-	Modules []Page // imports below Path, with Path, Link and Description; 500 at most
-	Next    string // URL of the page with those that follow; empty if there are no more
-	Index   string // path of the index; empty if there is none, or if it is this page
+	// Description is that of the [Import]; empty if it has none.
+	Description string
+
+	// Prefix is the import prefix that Path is at or below; empty for an index.
+	Prefix string
+
+	// Module is the module path that Versions are of: Prefix, or a major version of it; empty for an index.
+	Module string
+
+	// Documentation is the URL of Path at pkg.go.dev; empty for an index.
+	Documentation string
+
+	// Repository is the URL of the repository; empty if it is not known, or if no browser can follow it.
+	Repository string
+
+	// Source is the URL of the code of Prefix on the default branch; empty if it is not known.
+	Source string
+
+	// Versions holds the versions of Module, the highest first, 500 at most. It is empty if Notice says why, if
+	// [Site.Resolve] doesn't know the module, or if whoever asks may not know.
+	Versions []Release
+
+	// More is true if there are more versions than these, and false if these are all.
+	More bool
+
+	// Majors holds the other major versions of the module, with Path and Link alone. It is empty if none are known.
+	Majors []Page
+
+	// Notice says why there are no versions; empty if there are some, or if there is nothing to say.
+	Notice string
+
+	// GoImports holds the contents of the go-import tags that the go command gets for Path; empty for an index.
+	GoImports []string
+
+	// GoSource is the content of the go-source tag; empty if there is none.
+	GoSource string
+
+	// Modules holds the imports below Path, 500 at most, with Path, Link and Description alone. It is empty if there are
+	// none.
+	Modules []Page
+
+	// Next is the path and query of the page with the modules that follow; empty if there are no more.
+	Next string
+
+	// Index is the path of the index of all modules; empty if there is none, or if it is this page.
+	Index string
 }
 
-// A Release is a version on a [Page].
+// A Release is one version on a [Page]. What is not known of it is zero.
 type Release struct {
-	Version       string    // "v1.2.0"
-	Time          time.Time // of its commit; zero if it is not known
-	Documentation string    // URL at pkg.go.dev
-	Source        string    // URL of its code; empty if it is not known
+	// Version is the version, such as "v1.2.0". It is never empty.
+	Version string
+
+	// Time is that of the version's commit; the zero time if it is not known.
+	Time time.Time
+
+	// Documentation is the URL of the version at pkg.go.dev. It is never empty.
+	Documentation string
+
+	// Source is the URL of the version's code; empty if it is not known.
+	Source string
 }
 
 // samplePage has all that a template may use.
@@ -855,25 +1014,29 @@ func (m *metaHandler) render(r *http.Request, name string, p Page, fresh time.Du
 	return rp
 }
 
-// Resolve returns where a module of s is kept, for [GoproxyFunc]:
+// Resolve returns where the module of a path is kept, for [GoproxyFunc]:
 //
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //
-// It knows the imports that [Meta] sends there: those that are proxied (see [Import]) by a path, or by an absolute URL
-// with one of the site's own host names, whatever its scheme and port, and that have a Repo whose VCS is git or not said. Others
-// are somebody else's to serve. Resolve doesn't compare the base: whatever handler it is given to serves all of them.
+// It knows the imports that [Meta] sends to a proxy on one of the site's own hosts: those with a Repo in git that are
+// proxied (see [Import]), by a path or by an absolute URL with one of the host names in s, whatever its scheme and port.
+// Other imports are for others to serve. The path of the proxy's base is not compared: each handler with this function
+// serves all of these imports.
 //
-// A module path belongs to the import whose page it has: that of the longest prefix. For the prefix and its major
-// versions (prefix/v2) the Config has the import's Repo, Directory and Tags, and the prefix as Module. A path further
-// down, prefix/sub or prefix/sub/v2, is a nested module in Directory/sub with the tags "Directory/sub/v*", if the
-// import's own tags follow that rule of the go command: "Directory/v*", or "v*" at the root. (Without a proxy the go
-// command finds them at the root alone: below a Directory it looks for sub/Directory.) With other tags nobody knows what
-// those of nested modules are, and there are none.
+// A module path belongs to the import with the longest prefix of it, as its page does:
 //
-// For any other path the error satisfies errors.Is(err, fs.ErrNotExist). There are no others, if [Site.Validate] finds
-// no fault: it is not looked for here, as a call must cost no more for a hundred thousand paths than for ten. The context
-// is not used. Resolve is safe for concurrent use while nobody changes s.Paths and s.Hosts.
-func (s Site) Resolve(_ context.Context, modulePath string) (Config, error) {
+//   - For the prefix and its major versions (PREFIX/v2), the [Config] has the import's Repo, Directory and Tags, and the
+//     prefix as Module.
+//   - PREFIX/sub and PREFIX/sub/v2 are a nested module in Directory/sub, with the tags "Directory/sub/v*". They are known
+//     only if the import's own tags follow that rule of the go command: "Directory/v*", or "v*" at the root. With other
+//     tags nobody can say what those of nested modules are. (Without a proxy, the go command finds nested modules at the
+//     root alone: below a Directory it looks for sub/Directory.)
+//
+// For any other path the error satisfies errors.Is(err, fs.ErrNotExist). There is no other error if s is valid. That is not
+// checked here, so that a call costs no more for a hundred thousand imports than for ten. The context is not used.
+//
+// Resolve is safe for concurrent use while nobody changes s.Paths and s.Hosts.
+func (s Site) Resolve(ctx context.Context, modulePath string) (Config, error) {
 	cfg, ok := s.config(modulePath)
 	if !ok {
 		return Config{}, fmt.Errorf("vanity: site: no module %s: %w", check.Quote(modulePath), fs.ErrNotExist)

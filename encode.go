@@ -19,9 +19,9 @@ import (
 // A Config says where the source of one module is kept, and how its versions are tagged. It is comparable with ==, and can
 // be written in a URL: see [Encode]. The zero value is not valid, as URL is required: see [Config.Validate].
 type Config struct {
-	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a repository on
-	// this machine. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except in
-	// such a path. It is required.
+	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a local
+	// repository. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except in a
+	// local path. It is required.
 	URL string
 
 	// Module is the module path. The paths of its major versions (/v2 and so on) are included, but a path that ends in such
@@ -34,7 +34,7 @@ type Config struct {
 
 	// Tags is the pattern of version tags, with one "*" that stands for the version without its "v": "tool-*" for
 	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; but with a Directory, [Goproxy] serves nothing
-	// if there are tags "DIRECTORY/v*" as well.
+	// if the repository has tags "DIRECTORY/v*", until Tags says which are meant.
 	Tags string
 }
 
@@ -82,14 +82,13 @@ func (c Config) Validate() error {
 //	      / "m"   ; Module
 //	      / "p"   ; what precedes the "*" in Tags
 //	      / "s"   ; what follows it
-//	      / "x"   ; the seal, see Seal
 //
 // The host is in lower case. The elements are the path of the repository, at github.com its owner and name. In them all is
 // percent-encoded but ASCII letters, digits and "-._~+@".
 //
-// Keys come in this order, each only if its value is not the default: "v" for p, and nothing for the others. So "p=" says
-// that tags are bare versions. Values are form-urlencoded: a space is "+", and all else is percent-encoded but ASCII
-// letters, digits and "*-._".
+// Keys come in the order given, each only if its value is not the default: "v" for p, and nothing for the others. So "p="
+// says that tags are bare versions. Values are form-urlencoded: a space is "+", and all else is percent-encoded but ASCII
+// letters, digits and "*-._". A spec that [Seal] wrote has one pair more at the end, with the key "x".
 //
 // A spec passes through the go command unharmed. A server in between that decodes and encodes paths loses the difference
 // between "+" and a space, and between "&" and ";" in a value and those of the grammar. All else survives that, too.

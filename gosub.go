@@ -65,8 +65,8 @@ import (
 // # Panics
 //
 // Gosub panics on a malformed base, on a malformed entry of WithHosts, on a client that can't be guarded, and on
-// [WithCredentials] without WithAuth, WithSeal or WithHosts. No request makes it panic. It makes none itself before it gets
-// one. The handler is safe for concurrent use, and is a [Refresher].
+// [WithCredentials] without WithAuth, WithSeal or WithHosts. It makes no request. No path of a request makes the handler
+// panic. The handler is safe for concurrent use, and is a [Refresher].
 func Gosub(base string, opts ...Option) http.Handler {
 	o := applyOptions(opts)
 	o.refuse("Gosub")

@@ -29,8 +29,8 @@ import (
 // An Option says how a handler reaches the world, who may have what, or who is told of it. What is served is data
 // ([Config], [Site], [Forge]), never an option.
 //
-// Options are applied in their order: of two that say the same, the last one holds. A nil Option is passed over, so that a
-// list can be built with conditions.
+// Options are applied in their order: of two that set the same thing, the last one holds. A nil Option is passed over, so
+// that a list can be built with conditions.
 //
 // One list may be given to every constructor: an option that a constructor has no use for is ignored. A guard that a
 // constructor can't enforce makes it panic instead, because a guard that is ignored is a hole: so it is with [WithHosts]
@@ -170,7 +170,7 @@ type Event struct {
 	//
 	//   - "list", "latest", "info", "mod", "zip": a file of the GOPROXY protocol.
 	//   - "go-get": a page of [Meta] for the go command.
-	//   - "page": one for people, a redirect, or a method that it doesn't know (405).
+	//   - "page": one for people, a redirect, or a method other than GET and HEAD (405).
 	//   - "form": the form of [Gosub].
 	//   - "probe": the go command tries out credentials, see [WithAuth].
 	Kind string
@@ -315,9 +315,8 @@ func WithFreshness(d time.Duration) Option {
 // user and a password or token, or two empty strings if it has none. If the function is nil or the option is not given, no
 // credentials are sent, whatever the environment has. [EnvCredentials] is such a function.
 //
-// The function is asked when a host wants credentials, and not before. Its URL is https, has the host of [Config].URL, and
-// has no query. It must be safe for concurrent use. Its error is answered with 500 and logged, so it must not hold a
-// secret.
+// The function is asked only once a host has wanted credentials. Its URL is https, has the host of [Config].URL, and has no
+// query. It must be safe for concurrent use. Its error is answered with 500 and logged, so it must not hold a secret.
 //
 // Credentials go by Basic authorization, in which GitHub, GitLab, Gitea, Bitbucket and others take tokens. They go over
 // https alone, to the host and port of Config.URL alone, and never where that host redirects: a repository that has moved
@@ -397,8 +396,9 @@ func WithAuth(auth func(r *http.Request, modulePath, repository string) error) O
 // the go command does from .netrc. The password of the user "" is a token: it is good with any user name, and by Bearer
 // authorization.
 //
-// A password may be given as "sha256:" and the 64 hexadecimal digits of its SHA-256, which is enough to protect one that
-// nobody can guess. The passwords themselves are not kept. A comparison takes the same time whatever is wrong.
+// A password may be given as "sha256:" and the 64 hexadecimal digits of its SHA-256. That protects a password only if
+// nobody can guess it, so let it be long and random. The passwords themselves are not kept. A comparison takes the same
+// time whatever is wrong.
 //
 // PasswordAuth panics if there is no password, if one is empty or a malformed hash, or if a user name has a colon. The
 // function is safe for concurrent use.
@@ -419,9 +419,9 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 // GOAUTH, are passed on to that host, over https alone, and to no other. Without credentials they get what is public. The
 // server has none of its own: all constructors panic if [WithCredentials] is given, too.
 //
-// Nothing is served to a caller before the host has let him in, not even what is stored. That it did is remembered for a
-// minute, a refusal for 10 seconds, by a hash of the credentials. If the host wants credentials, or others, the answer is
-// 401 or 403. If the host is down, nobody gets anything. Answers have "Cache-Control: private, no-store" and "Vary:
+// Nothing is served to a caller before the host has let that caller in, not even what is stored. Its yes is remembered for
+// a minute, and its no for 10 seconds, by a hash of the credentials. If the host wants credentials, or others, the answer
+// is 401 or 403. If the host is down, nobody gets anything. Answers have "Cache-Control: private, no-store" and "Vary:
 // Authorization".
 //
 // The host decides for the repository as a whole, and by all that the client sends: a client whose Transport logs in by

@@ -29,8 +29,8 @@
 //   - [Gosub] answers it for any module, because the URL holds the Config. It may be open to strangers.
 //
 // What is served is data: a Site, a Forge or a Config, each with a method Validate. How the world is reached, who may have
-// what, and who is told of it, is an [Option]. A constructor makes no request. It panics on data that is not valid, as
-// [http.ServeMux.Handle] does on a pattern. Handlers are safe for concurrent use.
+// what, and who is told of it, is said by an [Option]. A constructor makes no request. It panics on data that is not valid,
+// as [http.ServeMux.Handle] does on a pattern. Handlers are safe for concurrent use.
 //
 // # Mounting
 //
@@ -57,12 +57,13 @@
 //
 // # How the go command finds a module
 //
-// For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1, and finds
+// For an import of go.acme.dev/tool/sub, the go command asks https://go.acme.dev/tool/sub?go-get=1 (see
+// https://go.dev/ref/mod#vcs-find), and finds
 //
 //	<meta name="go-import" content="go.acme.dev/tool mod https://go.acme.dev/go">
 //
-// (https://go.dev/ref/mod#vcs-find). The word "mod" says that https://go.acme.dev/go is the base of a GOPROXY. There it
-// asks for
+// The word "mod" says that https://go.acme.dev/go is the base of a GOPROXY. There it asks for the files of the GOPROXY
+// protocol (see https://go.dev/ref/mod#goproxy-protocol):
 //
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/list          the versions, one a line
 //	https://go.acme.dev/go/go.acme.dev/tool/@latest          the version to use, as JSON
@@ -70,8 +71,8 @@
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.mod    its go.mod
 //	https://go.acme.dev/go/go.acme.dev/tool/@v/v1.2.0.zip    its content
 //
-// (https://go.dev/ref/mod#goproxy-protocol). In these URLs, an upper-case letter is written as an exclamation mark and the
-// lower-case letter (see [module.EscapePath]).
+// In these URLs, an upper-case letter is written as an exclamation mark and the lower-case letter (see
+// [module.EscapePath]).
 //
 // The public module mirror finds a module in the same way. Users who have the mirror in GOPROXY, as by default, get the
 // module from there.
@@ -100,16 +101,16 @@
 // is what the default branch comes to. If the default branch doesn't have the module, there is no latest version and no
 // list (404).
 //
-// All these rules are the go command's, for any pattern of tags (cmd/go/internal/modfetch,
-// https://go.dev/ref/mod#vcs-version).
+// These rules follow those of the go command (https://go.dev/ref/mod#vcs-version, and the package
+// cmd/go/internal/modfetch), for any pattern of tags.
 //
 // # Contents
 //
 // A zip holds, byte for byte, what the go command would put into it from the repository itself, and so has the same "h1:"
 // checksum (https://go.dev/ref/mod#zip-files). Nested modules, vendored packages, symbolic links and submodules are left
-// out. A module in a subdirectory without a LICENSE has that of the repository's root. The bytes of the zip file itself may
-// differ from those that another server makes, as files that the git host has compressed go in as they are. No checksum
-// depends on them.
+// out. A module in a subdirectory without a LICENSE has that of the repository's root (https://go.dev/ref/mod#vcs-license).
+// The bytes of the zip file itself may differ from those that another server makes, as files that the git host has
+// compressed go in as they are. No checksum depends on them.
 //
 // Files are converted as .gitattributes says: text, eol, ident, and working-tree-encoding from UTF-8 to UTF-16, UTF-32 or
 // Latin-1. A version is refused if it has a file to be converted to another encoding, or one of more than 64 MiB. The
@@ -133,8 +134,9 @@
 // [Refresher].
 //
 // Callers who ask for the same at the same time share one fetch. It ends when the last of them has gone, unless there is an
-// old answer that it is to replace. A handler makes 32 answers at the same time, and 16 from one host. Others wait their
-// turn for half a minute, then get 503. A request with the header "Disable-Module-Fetch: true" gets what is kept, or 404.
+// old answer that it is to replace. A handler fetches for at most 32 answers at the same time, and for 16 from one host.
+// Others wait their turn for half a minute, and then get 503. A request with the header "Disable-Module-Fetch: true" gets
+// what is kept, or 404.
 //
 // In a store ([WithStore], [DirStore]) all this outlives the process. Without one, a handler holds the answers used last:
 //
@@ -306,10 +308,10 @@ type Site struct {
 // An Import says where the code below one import prefix lives, and how the go command gets it: from the repository, or from
 // a server of the GOPROXY protocol, such as [Goproxy].
 //
-// It is proxied if it has a Proxy, or if the site has one and the import has a Directory or Tags. Then its page sends the
-// go command there by a go-import tag with the word "mod". A tag for the repository stands beside it, for other readers
-// such as pkg.go.dev, but only if Directory and Tags say what the go command itself looks for, so that both tags mean the
-// same. The page of an import that is not proxied has the tag for the repository alone.
+// It is proxied if it has a Proxy, or if the site has one, the import has a Directory or Tags, and its VCS is git or empty.
+// Then its page sends the go command there by a go-import tag with the word "mod". A tag for the repository stands beside
+// it, for other readers such as pkg.go.dev, but only if Directory and Tags say what the go command itself looks for, so
+// that both tags mean the same. The page of an import that is not proxied has the tag for the repository alone.
 //
 // The zero value is not valid, as Repo or a Proxy is required.
 type Import struct {
@@ -350,7 +352,7 @@ type Import struct {
 	// Tags is the pattern of the version tags, with one "*" that stands for the version without its "v".
 	//
 	// If empty for a proxied import, "v*"; but with a Directory, [Goproxy] serves nothing if the repository has tags
-	// "DIRECTORY/v*" as well, until Tags says which are meant.
+	// "DIRECTORY/v*", until Tags says which are meant.
 	//
 	// If empty for an import that is not proxied, what the go command looks for: "v*", or "DIRECTORY/v*" with a Directory.
 	// Anything else doesn't work there, and is refused.
@@ -428,7 +430,7 @@ func ParseSite(data []byte) (Site, error) {
 //
 // In a browser, an import path has a page: what the module is, how to get it, its documentation and source, and its
 // versions with their dates if [Site.Resolve] knows it. If the import has a Redirect, the browser is sent there instead.
-// The path of site.Host, and paths above several imports, have an index of the modules, 500 at a time.
+// The path of site.Host, and any path above imports (/libs for libs/log), have an index of the modules, 500 at a time.
 //
 // Versions are listed as [GoproxyFunc] lists them, by the same options. Give both the same store ([WithStore]), so that
 // they share what they know. The dates take one more request to the git host. A page waits 3 seconds for all this, then

@@ -97,6 +97,24 @@ func checkField(t *testing.T, p *doc.Package, typeName string, field *ast.Field,
 	}
 }
 
+// checkPanic wants said what makes a function panic, and its name in the text that it panics with, unless that is the text of
+// Validate.
+func checkPanic(t *testing.T, name, text string, value ast.Expr) {
+	if !strings.Contains(text, "panics") {
+		t.Errorf("%s: the comment does not say what makes it panic", name)
+	}
+	call, ok := value.(*ast.CallExpr)
+	if !ok {
+		if types.ExprString(value) != "err" || !strings.Contains(text, "Validate]") {
+			t.Errorf("%s panics with %s, which is not what Validate returns", name, types.ExprString(value))
+		}
+		return
+	}
+	if what, want := types.ExprString(call.Args[0]), `"vanity: `+name+": "; !strings.HasPrefix(what, want) {
+		t.Errorf("%s panics with %s…, not with %s…", name, what, want)
+	}
+}
+
 // checkMember wants one comment for each field or method, above it.
 func checkMember(t *testing.T, p *doc.Package, typeName string, member *ast.Field) (name, text string) {
 	if len(member.Names) != 1 {
@@ -129,8 +147,8 @@ func checkFunc(t *testing.T, p *doc.Package, f *doc.Func) {
 		}
 	}
 	ast.Inspect(f.Decl.Body, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok && types.ExprString(call.Fun) == "panic" && !strings.Contains(f.Doc, "panics") {
-			t.Errorf("%s: the comment does not say what makes it panic", name)
+		if call, ok := n.(*ast.CallExpr); ok && types.ExprString(call.Fun) == "panic" {
+			checkPanic(t, name, f.Doc, call.Args[0])
 		}
 		return true
 	})

@@ -68,7 +68,7 @@ func Goproxy(base string, cfg Config, opts ...Option) http.Handler {
 		panic(err)
 	}
 	if check.Local(cfg.URL) && applyOptions(opts).callers {
-		panic(errors.New("vanity: Goproxy: WithCallersRights can't be enforced for a repository on this machine: it has no host to ask"))
+		panic(fmt.Errorf("vanity: Goproxy: WithCallersRights can't be enforced for a repository on this machine, %s: it has no host to ask", check.Quote(cfg.URL)))
 	}
 	h := goproxyFunc("Goproxy", base, opts)
 	h.home = h.modules.newHome(cfg)

@@ -82,8 +82,9 @@ func WithClient(client *http.Client) Option {
 }
 
 // WithTrustedClient is [WithClient] for a client that its owner guards: [Gosub] uses its Transport as it is, and doesn't
-// check the addresses that it connects to. Give it only a client that can't reach what strangers must not reach. If client
-// is nil, it is as if neither option were given. For the other constructors the two options are the same.
+// check the addresses that it connects to. Give it only a client that can't reach what strangers must not reach. Which
+// repositories are served, and where redirects lead, is checked all the same. If client is nil, it is as if neither option
+// were given. For the other constructors the two options are the same.
 func WithTrustedClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, client != nil }
 }
@@ -143,7 +144,7 @@ func WithSeal(keys ...[]byte) Option {
 //     a pattern that fits no tag.
 //   - Debug: that something is not there.
 //
-// A request that fails makes one line at most. No line has credentials.
+// A request that fails makes one such line, or none if its caller has gone away. No line has credentials.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
 }
@@ -207,8 +208,9 @@ type Event struct {
 	// the coarseness of a clock.
 	Duration time.Duration
 
-	// RetryAfter is how long a git host that limits the rate of requests wants to be left alone after this fetch; zero if
-	// it doesn't say.
+	// RetryAfter is how long to leave the git host alone after a fetch that has failed: as long as the host asks for, and
+	// at least a minute if it limits the rate of requests (429), or 30 seconds if it is out of service (503). Otherwise
+	// zero.
 	RetryAfter time.Duration
 
 	// Err says why there is no file, why the answer was not sent to its end, or what a handler has panicked with. It has as
@@ -377,8 +379,8 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 // many URLs as its host has ways to write it, by the case of letters or by an old name that redirects, and a module has
 // other paths for its major versions.
 //
-// With [Meta], it guards the versions on pages alone. Discovery must be open to everyone. It shows no more than the
-// configuration, which is the paths and descriptions of all imports.
+// With [Meta], it guards the versions on pages alone: whoever may not have them gets the page without. Discovery must be
+// open to everyone. It shows no more than the configuration, which is the paths and descriptions of all imports.
 //
 // WithAuth panics if auth is nil.
 func WithAuth(auth func(r *http.Request, modulePath, repository string) error) Option {
@@ -420,9 +422,8 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 // server has none of its own: all constructors panic if [WithCredentials] is given, too.
 //
 // Nothing is served to a caller before the host has let that caller in, not even what is stored. Its yes is remembered for
-// a minute, and its no for 10 seconds, by a hash of the credentials. If the host wants credentials, or others, the answer
-// is 401 or 403. If the host is down, nobody gets anything. Answers have "Cache-Control: private, no-store" and "Vary:
-// Authorization".
+// a minute, and its no for 10 seconds, by a hash of the credentials. If the host refuses, the answer is 401, 403 or 404. If
+// the host is down, nobody gets anything. Answers have "Cache-Control: private, no-store" and "Vary: Authorization".
 //
 // The host decides for the repository as a whole, and by all that the client sends: a client whose Transport logs in by
 // itself lets in everybody. What a function of [WithAuth] compares goes to the host as well, so don't combine this option

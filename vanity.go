@@ -98,8 +98,7 @@
 // may be anyone's, from a pull request.
 //
 // The latest version is the highest release that is not retracted, or else the highest such pre-release. Without either, it
-// is what the default branch comes to. If the default branch doesn't have the module, there is no latest version and no
-// list (404).
+// is what the default branch comes to; if that doesn't have the module, there is no latest version, and no list (404).
 //
 // These rules follow those of the go command (https://go.dev/ref/mod#vcs-version, and the package
 // cmd/go/internal/modfetch), for any pattern of tags.
@@ -113,8 +112,8 @@
 // compressed go in as they are. No checksum depends on them.
 //
 // Files are converted as .gitattributes says: text, eol, ident, and working-tree-encoding from UTF-8 to UTF-16, UTF-32 or
-// Latin-1. A version is refused if it has a file to be converted to another encoding, or one of more than 64 MiB. The
-// attributes export-ignore and export-subst have no effect.
+// Latin-1. A version is refused if one of its files is to be converted to another encoding, or is to be converted and has
+// more than 64 MiB. The attributes export-ignore and export-subst have no effect.
 //
 // What the go command refuses because of a file's name or the module's size is refused here. How the go line of a go.mod
 // compares with a go command is for that command to say.
@@ -138,7 +137,8 @@
 // Others wait their turn for half a minute, and then get 503. A request with the header "Disable-Module-Fetch: true" gets
 // what is kept, or 404.
 //
-// In a store ([WithStore], [DirStore]) all this outlives the process. Without one, a handler holds the answers used last:
+// In a store ([WithStore], [DirStore]) all this outlives the process. With a store or without, a handler holds what was
+// used last:
 //
 //   - Answers take up to 64 MiB. Those of more than 512 KiB are in temporary files (see [os.TempDir]), which have no name
 //     where the system allows that. The infos of versions are the last to be dropped. An answer of more than 16 MiB is held
@@ -160,8 +160,8 @@
 //	503  the git host is out of service, or this server fetches too much at the same time
 //	504  the git host doesn't answer in time
 //
-// Answers have an ETag. Ranges and conditional requests work as usual (RFC 9110). A 404 may be cached as long as a list,
-// but for a minute at most. Failures may not be cached, nor may what depends on who asks. An answer with 429 or 503 has a
+// Files have an ETag. Ranges and conditional requests work as usual (RFC 9110). A 404 may be cached as long as a list, but
+// for a minute at most. Failures may not be cached, nor may what depends on who asks. An answer with 429 or 503 has a
 // Retry-After.
 //
 // The go command takes 404 as a reason to ask the next entry of GOPROXY, and every other status as a reason to stop. It
@@ -1021,9 +1021,10 @@ func (m *metaHandler) render(r *http.Request, name string, p Page, fresh time.Du
 //	mux.Handle("/go/", vanity.GoproxyFunc("/go", site.Resolve))
 //
 // It knows the imports that [Meta] sends to a proxy on one of the site's own hosts: those with a Repo in git that are
-// proxied (see [Import]), by a path or by an absolute URL with one of the host names in s, whatever its scheme and port.
-// Other imports are for others to serve. The path of the proxy's base is not compared: each handler with this function
-// serves all of these imports.
+// proxied (see [Import]), by a path or by an absolute URL with one of the host names in s, whatever its scheme and port. It
+// doesn't know those whose proxy is a [Gosub] with a spec, which says itself where the module is. Other imports are for
+// others to serve. The path of the proxy's base is not compared: each handler with this function serves all of these
+// imports.
 //
 // A module path belongs to the import with the longest prefix of it, as its page does:
 //

@@ -19,22 +19,24 @@ import (
 // A Config says where the source of one module is kept, and how its versions are tagged. It is comparable with ==, and can
 // be written in a URL: see [Encode]. The zero value is not valid, as URL is required: see [Config.Validate].
 type Config struct {
-	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute path of a local
-	// repository. It holds no credentials, query or fragment. A trailing slash and ".git" make no difference, except in a
-	// local path. It is required.
+	// URL is the repository's: https://HOST[:PORT]/PATH, http:// on an intranet, or the absolute
+	// path of a local repository. It holds no credentials, query or fragment. A trailing slash and
+	// ".git" make no difference, except in a local path. It is required.
 	URL string
 
-	// Module is the module path. The paths of its major versions (/v2 and so on) are included, but a path that ends in such
-	// a suffix means that major version alone. If empty, what go.mod declares.
+	// Module is the module path. The paths of its major versions (/v2 and so on) are included, but
+	// a path that ends in such a suffix means that major version alone. If empty, what go.mod
+	// declares.
 	Module string
 
-	// Directory is the slash-separated directory of the module in the repository, without a leading slash. If empty, the
-	// repository's root.
+	// Directory is the slash-separated directory of the module in the repository, without a leading
+	// slash. If empty, the repository's root.
 	Directory string
 
-	// Tags is the pattern of version tags, with one "*" that stands for the version without its "v": "tool-*" for
-	// tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; but with a Directory, [Goproxy] serves nothing
-	// if the repository has tags "DIRECTORY/v*", until Tags says which are meant.
+	// Tags is the pattern of version tags, with one "*" that stands for the version without its
+	// "v": "tool-*" for tool-1.2.3, "tool/v*" for tool/v1.2.3, "*" for 1.2.3. If empty, "v*"; but
+	// with a Directory, [Goproxy] serves nothing if the repository has tags "DIRECTORY/v*", until
+	// Tags says which are meant.
 	Tags string
 }
 

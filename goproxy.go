@@ -106,24 +106,29 @@ func GoproxyFunc(base string, resolve func(ctx context.Context, modulePath strin
 //	forge := vanity.Forge{Host: "git.acme.dev", Dir: "/srv/git"}
 //	mux.Handle("/registry/go/", vanity.GoproxyFunc("/registry/go", forge.Resolve))
 //
-// With GOPROXY=https://git.acme.dev/registry/go,https://proxy.golang.org the go command gets the forge's modules from
-// there, by the paths and with the checksums that they have without a proxy, and all others from the next entry.
+// With
+//
+//	GOPROXY=https://git.acme.dev/registry/go,https://proxy.golang.org
+//
+// the go command gets the forge's modules from there, by the paths and with the checksums that they have without a proxy,
+// and all others from the next entry.
 //
 // The zero value is not valid: see [Forge.Validate].
 type Forge struct {
-	// Host is the host name that the module paths begin with, and may carry a path: "git.acme.dev", "acme.dev/git". Its
-	// syntax is that of [Site].Host. It is required.
+	// Host is the host name that the module paths begin with, and may carry a path: "git.acme.dev",
+	// "acme.dev/git". Its syntax is that of [Site].Host. It is required.
 	Host string
 
-	// Dir is the absolute path of the directory. The repository of HOST/OWNER/REPO is Dir/OWNER/REPO.git or Dir/OWNER/REPO,
-	// at any depth. It is required.
+	// Dir is the absolute path of the directory. The repository of HOST/OWNER/REPO is
+	// Dir/OWNER/REPO.git or Dir/OWNER/REPO, at any depth. It is required.
 	Dir string
 
-	// Mirrors says that a mirror is served under the path of what it mirrors as well: one of https://github.com/x/y as
-	// github.com/x/y. If false, it is served only below Host.
+	// Mirrors says that a mirror is served under the path of what it mirrors as well: one of
+	// https://github.com/x/y as github.com/x/y. If false, it is served only below Host.
 	//
-	// A mirror is a repository whose configuration has fetches from remote.origin.url overwrite its branches
-	// (remote.origin.fetch is +refs/*:refs/* or +refs/heads/*:refs/heads/*), as "git clone --mirror" makes it.
+	// A mirror is a repository whose configuration has fetches from remote.origin.url overwrite its
+	// branches (remote.origin.fetch is +refs/*:refs/* or +refs/heads/*:refs/heads/*), as "git clone
+	// --mirror" makes it.
 	Mirrors bool
 }
 
@@ -528,9 +533,10 @@ func newModules(o *options, client *git.Client) *modules {
 //
 //	handler.(vanity.Refresher).Refresh("https://github.com/acme/mono")
 type Refresher interface {
-	// Refresh takes the URL of the repository, in any form that [Config].URL may have. It makes no request. The next who
-	// ask for what may have changed get it anew, or the old answer if the host fails. The versions that were served stay
-	// what they are. An unknown URL has no effect. Refresh is safe for concurrent use, also while requests are answered.
+	// Refresh takes the URL of the repository, in any form that [Config].URL may have. It makes no
+	// request. The next who ask for what may have changed get it anew, or the old answer if the
+	// host fails. The versions that were served stay what they are. An unknown URL has no effect.
+	// Refresh is safe for concurrent use, also while requests are answered.
 	Refresh(repository string)
 }
 

@@ -164,8 +164,9 @@ func WithObserver(observer func(ctx context.Context, e Event)) Option {
 type Event struct {
 	// Kind is what was done. It is never empty but for a malformed request. For a fetch it is
 	//
-	//   - "fetch": what was asked of a git host for a file, for the dates on a page, for the form, or to learn whether it
-	//     lets a caller in ([WithCallersRights]). What needs no request to the host is no fetch.
+	//   - "fetch": what was asked of a git host for a file, for the dates on a page, for the form,
+	//     or to learn whether it lets a caller in ([WithCallersRights]). What needs no request to
+	//     the host is no fetch.
 	//
 	// and for a request
 	//
@@ -176,45 +177,51 @@ type Event struct {
 	//   - "probe": the go command tries out credentials, see [WithAuth].
 	Kind string
 
-	// Module is the module path as it was asked for, of a fetch by the first who needed it; for [Meta] it is the import
-	// prefix. It is empty where there is none. Callers write what they like here and in Version: keep no more than you have
-	// room for.
+	// Module is the module path as it was asked for, of a fetch by the first who needed it; for
+	// [Meta] it is the import prefix. It is empty where there is none. Callers write what they like
+	// here and in Version: keep no more than you have room for.
 	Module string
 
-	// Version is the version, or the query, that was asked for; empty where there is none, and for a fetch.
+	// Version is the version, or the query, that was asked for; empty where there is none, and for
+	// a fetch.
 	Version string
 
-	// Repository is the URL of the repository that a fetch was from, or that a caller of [Gosub] named; else empty.
+	// Repository is the URL of the repository that a fetch was from, or that a caller of [Gosub]
+	// named; else empty.
 	Repository string
 
-	// Status is the HTTP status of the answer. It is zero if there is none, because something has panicked. If the caller
-	// went away before the file was there, it is 503, which nobody gets, and errors.Is(Err, context.Canceled) holds.
+	// Status is the HTTP status of the answer. It is zero if there is none, because something has
+	// panicked. If the caller went away before the file was there, it is 503, which nobody gets,
+	// and errors.Is(Err, context.Canceled) holds.
 	//
-	// For a fetch it is 200, or the status of the requests that needed it. It is zero if nobody waited for the fetch any
-	// more, so that it was given up, which says nothing of the host.
+	// For a fetch it is 200, or the status of the requests that needed it. It is zero if nobody
+	// waited for the fetch any more, so that it was given up, which says nothing of the host.
 	Status int
 
-	// Source says where a file comes from: "memory", "store", "host" if it was made now from what the git host has sent, or
-	// "stale" if it was made before and can't be made anew. It is empty where there is no file.
+	// Source says where a file comes from: "memory", "store", "host" if it was made now from what
+	// the git host has sent, or "stale" if it was made before and can't be made anew. It is empty
+	// where there is no file.
 	Source string
 
-	// Requests is how many requests a fetch has sent to the git host, or how often it has run git; zero for a request.
+	// Requests is how many requests a fetch has sent to the git host, or how often it has run git;
+	// zero for a request.
 	Requests int
 
-	// Bytes is the size of the body that was sent, or of what the git host sent in a fetch; zero for none.
+	// Bytes is the size of the body that was sent, or of what the git host sent in a fetch; zero
+	// for none.
 	Bytes int64
 
-	// Duration is the time from the request's arrival to the end of the answer, or that of the fetch; never zero but for
-	// the coarseness of a clock.
+	// Duration is the time from the request's arrival to the end of the answer, or that of the
+	// fetch; never zero but for the coarseness of a clock.
 	Duration time.Duration
 
-	// RetryAfter is how long to leave the git host alone after a fetch that has failed: as long as the host asks for, and
-	// at least a minute if it limits the rate of requests (429), or 30 seconds if it is out of service (503). Otherwise
-	// zero.
+	// RetryAfter is how long to leave the git host alone after a fetch that has failed: as long as
+	// the host asks for, and at least a minute if it limits the rate of requests (429), or 30
+	// seconds if it is out of service (503). Otherwise zero.
 	RetryAfter time.Duration
 
-	// Err says why there is no file, why the answer was not sent to its end, or what a handler has panicked with. It has as
-	// much detail as the log. Otherwise it is nil.
+	// Err says why there is no file, why the answer was not sent to its end, or what a handler has
+	// panicked with. It has as much detail as the log. Otherwise it is nil.
 	Err error
 }
 
@@ -246,15 +253,17 @@ type Event struct {
 //
 //	Remove(ctx context.Context, name string) error
 type Store interface {
-	// Get returns the content that was put under a name. It is closed after use. If there is none, the error satisfies
-	// errors.Is(err, fs.ErrNotExist). With any other error nobody can tell what a version was first, so that the request
-	// for its info is answered with 500.
+	// Get returns the content that was put under a name. It is closed after use. If there is none,
+	// the error satisfies errors.Is(err, fs.ErrNotExist). With any other error nobody can tell what
+	// a version was first, so that the request for its info is answered with 500.
 	//
-	// If the content is an *os.File, or holds one and has its methods Seek, ReadAt and Stat, it may stay where it is, and
-	// be opened again for each request. All other contents are copied, large ones into a temporary file.
+	// If the content is an *os.File, or holds one and has its methods Seek, ReadAt and Stat, it may
+	// stay where it is, and be opened again for each request. All other contents are copied, large
+	// ones into a temporary file.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
 
-	// Put stores content under a name, from the content's start, so that others see all of it or nothing.
+	// Put stores content under a name, from the content's start, so that others see all of it or
+	// nothing.
 	Put(ctx context.Context, name string, content io.ReadSeeker) error
 }
 
@@ -291,8 +300,8 @@ func WithStore(store Store) Option {
 // Any number of processes may share the directory, over NFS too: the first to put a version's file wins, and all of them
 // serve that one. A file has its name only once it is complete and on the disk.
 //
-// The layout is that of GOMODCACHE/cache/download. So the directory can be served as it is, or be an entry of GOPROXY as
-// file://DIR, which has those versions that somebody has asked for.
+// The layout is that of GOMODCACHE/cache/download. So the directory can be served as it is, or be named in GOPROXY by a
+// file URL. It has those versions that somebody has asked for.
 //
 // The directory grows without bound. Only what is spoilt is removed. You may remove what you like, best a module with all
 // its versions, and then restart.
@@ -333,7 +342,7 @@ func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, pa
 
 // EnvCredentials is a function for [WithCredentials] that takes credentials from the environment:
 //
-//   - for https://github.com, the token in the variable GITHUB_TOKEN, if that is set;
+//   - for github.com, the token in the variable GITHUB_TOKEN, if that is set;
 //   - otherwise what .netrc says for the host, as git and the go command read it. The file is the one that the variable
 //     NETRC names, or else the one in the home directory.
 //
@@ -440,8 +449,8 @@ func WithCallersRights() Option {
 }
 
 // WithPublicURL says where callers reach the base of [Gosub], such as "https://go.acme.dev/gosub", so that its form can
-// show complete URLs. It is used for nothing else. If it is not given, the form shows https://YOUR.HOST and the base: the
-// Host of a request is whatever the caller wrote. Other constructors ignore the option.
+// show complete URLs. It is used for nothing else. If it is not given, the form shows YOUR.HOST and the base, as the Host
+// of a request is whatever the caller wrote. Other constructors ignore the option.
 //
 // WithPublicURL panics if publicURL is not an absolute http or https URL, or has credentials, a query or a fragment. A
 // slash at its end is tolerated.

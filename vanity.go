@@ -36,9 +36,14 @@
 //
 // [Goproxy], [GoproxyFunc] and [Gosub] take a base. It is the path below which the handler is mounted, as a request has it:
 //
-//	mux.Handle("/go/", vanity.Goproxy("/go", cfg))                       // base "/go"
-//	http.ListenAndServe(addr, vanity.Goproxy("", cfg))                   // the whole server: base "" or "/"
-//	mux.Handle("/go/", http.StripPrefix("/go", vanity.Goproxy("", cfg))) // the prefix is cut off before: base ""
+//	// Below /go, the base is "/go".
+//	mux.Handle("/go/", vanity.Goproxy("/go", cfg))
+//
+//	// As the whole server, it is "" or "/".
+//	http.ListenAndServe(addr, vanity.Goproxy("", cfg))
+//
+//	// Where the prefix is cut off before, it is "" as well.
+//	mux.Handle("/go/", http.StripPrefix("/go", vanity.Goproxy("", cfg)))
 //
 // A base begins with a slash. One at its end makes no difference. It matches whole path elements: "/go" is not the base of
 // /gopher. A base that is no such path, because of a wildcard or an escape for example, makes the constructor panic.
@@ -260,24 +265,26 @@ import (
 // The zero value is not valid, as Host and Paths are required. A Site is safe for concurrent use while nobody changes it,
 // its Hosts or its Paths.
 type Site struct {
-	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev", "acme.dev/go". A slash
-	// at its end is tolerated. It holds no scheme, no port and no upper-case letters, as import paths don't. It is
-	// required, even where a file of govanityurls leaves it out, and is never taken from a request.
+	// Host is the host name that the import paths begin with, and may carry a path: "go.acme.dev",
+	// "acme.dev/go". A slash at its end is tolerated. It holds no scheme, no port and no upper-case
+	// letters, as import paths don't. It is required, even where a file of govanityurls leaves it
+	// out, and is never taken from a request.
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 
-	// Hosts holds further host names that the site answers for, without a path, as the path of Host is theirs, too. A
-	// request whose Host is one of them, in whatever case and at whatever port, gets pages for import paths that begin with
-	// that name. All other requests get those of Host. If empty, there is only Host.
+	// Hosts holds further host names that the site answers for, without a path, as the path of Host
+	// is theirs, too. A request whose Host is one of them, in whatever case and at whatever port,
+	// gets pages for import paths that begin with that name. All other requests get those of Host.
+	// If empty, there is only Host.
 	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 
-	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day; so it is for a zero in a file of
-	// govanityurls, where it means not at all: write 1. It may not be negative.
+	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day; so it is for a
+	// zero in a file of govanityurls, where it means not at all: write 1. It may not be negative.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
-	// Proxy is the base of the GOPROXY for all imports that need one, so that it is said once: those with a Directory or
-	// Tags, without a Proxy of their own, whose VCS is git or empty. Its syntax is that of Import.Proxy. If empty, only an
-	// import with a Proxy of its own is proxied. Where it is set, an import with a Directory should have Tags: see
-	// [Import].Tags.
+	// Proxy is the base of the GOPROXY for all imports that need one, so that it is said once:
+	// those with a Directory or Tags, without a Proxy of their own, whose VCS is git or empty. Its
+	// syntax is that of Import.Proxy. If empty, only an import with a Proxy of its own is proxied.
+	// Where it is set, an import with a Directory should have Tags: see [Import].Tags.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
 	// Redirect is the Redirect of each import that has none of its own. If empty, those have pages.
@@ -285,23 +292,26 @@ type Site struct {
 
 	// Paths holds the imports by their paths below Host. At least one is required.
 	//
-	// The keys "tool", "/tool" and "/tool/" mean the same, the import prefix Host + "/tool". The keys "" and "/" mean Host
-	// itself, which claims each path of the host that no longer prefix claims. No two keys may mean the same prefix. The
-	// longest prefix of an import path wins.
+	// The keys "tool", "/tool" and "/tool/" mean the same, the import prefix Host + "/tool". The
+	// keys "" and "/" mean Host itself, which claims each path of the host that no longer prefix
+	// claims. No two keys may mean the same prefix. The longest prefix of an import path wins.
 	//
-	// A key "*", or one that ends in "/*", is a wildcard: it stands for any one path element. (In YAML such a key needs
-	// quotes.) It must stand in Repo or Directory of its import, and there means the element.
+	// A key "*", or one that ends in "/*", is a wildcard: it stands for any one path element. (In
+	// YAML such a key needs quotes.) It must stand in Repo or Directory of its import, and there
+	// means the element.
 	//
 	//	"*":      {Repo: "https://github.com/acme/*"}
 	//	"libs/*": {Repo: "https://github.com/acme/mono", Directory: "libs/*", Tags: "libs/*/v*"}
 	//
-	// It may stand in Repo once, in the path; in Directory, Display, Redirect and Description, but in no host; and in Tags,
-	// if another "*" follows for the version. Of two prefixes that are equally long, the one without a wildcard wins.
+	// It may stand in Repo once, in the path; in Directory, Display, Redirect and Description, but
+	// in no host; and in Tags, if another "*" follows for the version. Of two prefixes that are
+	// equally long, the one without a wildcard wins.
 	//
-	// The element has up to 255 ASCII letters, digits, "-", ".", "_" and "~", as in a module path (see [module.CheckPath]).
-	// It doesn't begin with "-", hold "..", or end in the suffix of a version control system, such as ".git". It is no
-	// major version ("v2"), which belongs to the module before it. An element that makes no valid import has no page.
-	// Whether there is such a repository is not looked up.
+	// The element has up to 255 ASCII letters, digits, "-", ".", "_" and "~", as in a module path
+	// (see [module.CheckPath]). It doesn't begin with "-", hold "..", or end in the suffix of a
+	// version control system, such as ".git". It is no major version ("v2"), which belongs to the
+	// module before it. An element that makes no valid import has no page. Whether there is such a
+	// repository is not looked up.
 	Paths map[string]Import `json:"paths,omitempty" yaml:"paths,omitempty"`
 }
 
@@ -315,55 +325,63 @@ type Site struct {
 //
 // The zero value is not valid, as Repo or a Proxy is required.
 type Import struct {
-	// Repo is the URL of the repository, with its scheme. Everyone sees it, so it may not hold credentials. If empty, the
-	// page doesn't say where the repository is; the import must then be proxied, and [Site.Resolve] doesn't know it.
+	// Repo is the URL of the repository, with its scheme. Everyone sees it, so it may not hold
+	// credentials. If empty, the page doesn't say where the repository is; the import must then be
+	// proxied, and [Site.Resolve] doesn't know it.
 	Repo string `json:"repo,omitempty" yaml:"repo,omitempty"`
 
-	// VCS is the go command's word for the version control system of the repository: git, hg, svn, bzr or fossil; or mod,
-	// which says that Repo is no repository but the base of a GOPROXY. If empty, git for a Repo at github.com, gitlab.com,
-	// bitbucket.org, codeberg.org or git.sr.ht; elsewhere it is required if the page has a tag for the repository.
+	// VCS is the go command's word for the version control system of the repository: git, hg, svn,
+	// bzr or fossil; or mod, which says that Repo is no repository but the base of a GOPROXY. If
+	// empty, git for a Repo at github.com, gitlab.com, bitbucket.org, codeberg.org or git.sr.ht;
+	// elsewhere it is required if the page has a tag for the repository.
 	VCS string `json:"vcs,omitempty" yaml:"vcs,omitempty"`
 
-	// Display says where a browser finds the source, for the go-source tag and the links of pages. It is one word for the
-	// kind of git host that Repo is at, which is github, gitlab, gitea, forgejo, bitbucket or sourcehut; or three fields,
-	// which are the URLs of the project's home, of a directory, and of a line in a file, with placeholders:
+	// Display says where a browser finds the source, for the go-source tag and the links of pages.
+	// It is one word for the kind of git host that Repo is at, which is github, gitlab, gitea,
+	// forgejo, bitbucket or sourcehut; or three fields, which are the URLs of the project's home,
+	// of a directory, and of a line in a file, with placeholders:
 	//
 	//	https://h/r https://h/r/tree{/dir}?h={commit} https://h/r/tree{/dir}/{file}?h={commit}#n{line}
 	//
-	// {commit} stands for a version's tag or for a commit's hash, and {/dir} for the directory from the repository's root.
-	// pkg.go.dev fills them in, and so does [Meta]. Fields without {commit} are printed as they are.
+	// {commit} stands for a version's tag or for a commit's hash, and {/dir} for the directory from
+	// the repository's root. pkg.go.dev fills them in, and so does [Meta]. Fields without {commit}
+	// are printed as they are.
 	//
-	// If empty, the kind is told from the host's name, as pkg.go.dev tells it: github.com, gitlab.com, codeberg.org,
-	// bitbucket.org, git.sr.ht, and names that begin with "github.", "gitlab." or "gitea.". For any other host there is no
-	// go-source tag.
+	// If empty, the kind is told from the host's name, as pkg.go.dev tells it: github.com,
+	// gitlab.com, codeberg.org, bitbucket.org, git.sr.ht, and names that begin with "github.",
+	// "gitlab." or "gitea.". For any other host there is no go-source tag.
 	Display string `json:"display,omitempty" yaml:"display,omitempty"`
 
-	// Proxy is the base of the GOPROXY that serves the modules below the prefix. It is an absolute http or https URL, or a
-	// path ("/go") on the site's own host: https, the host name in use (see [Site].Hosts) without the path of Host, and
-	// that path. If empty, it is that of the site if the import has a Directory or Tags, and its VCS is git or empty;
-	// otherwise the go command fetches from Repo.
+	// Proxy is the base of the GOPROXY that serves the modules below the prefix. It is an absolute
+	// http or https URL, or a path ("/go") on the site's own host: https, the host name in use (see
+	// [Site].Hosts) without the path of Host, and that path. If empty, it is that of the site if
+	// the import has a Directory or Tags, and its VCS is git or empty; otherwise the go command
+	// fetches from Repo.
 	Proxy string `json:"proxy,omitempty" yaml:"proxy,omitempty"`
 
-	// Directory is the slash-separated directory of the repository that has the code of the import prefix. A slash at its
-	// end is tolerated. If empty, the repository's root. Users need Go 1.25 for it if the import is not proxied: an older
-	// go command ignores a tag that names a directory.
+	// Directory is the slash-separated directory of the repository that has the code of the import
+	// prefix. A slash at its end is tolerated. If empty, the repository's root. Users need Go 1.25
+	// for it if the import is not proxied: an older go command ignores a tag that names a
+	// directory.
 	Directory string `json:"directory,omitempty" yaml:"directory,omitempty"`
 
-	// Tags is the pattern of the version tags, with one "*" that stands for the version without its "v".
+	// Tags is the pattern of the version tags, with one "*" that stands for the version without its
+	// "v".
 	//
-	// If empty for a proxied import, "v*"; but with a Directory, [Goproxy] serves nothing if the repository has tags
-	// "DIRECTORY/v*", until Tags says which are meant.
+	// If empty for a proxied import, "v*"; but with a Directory, [Goproxy] serves nothing if the
+	// repository has tags "DIRECTORY/v*", until Tags says which are meant.
 	//
-	// If empty for an import that is not proxied, what the go command looks for: "v*", or "DIRECTORY/v*" with a Directory.
-	// Anything else doesn't work there, and is refused.
+	// If empty for an import that is not proxied, what the go command looks for: "v*", or
+	// "DIRECTORY/v*" with a Directory. Anything else doesn't work there, and is refused.
 	Tags string `json:"tags,omitempty" yaml:"tags,omitempty"`
 
-	// Redirect is where browsers are sent instead of getting a page. It is an absolute http or https URL, in which {path}
-	// stands for the import path: "https://pkg.go.dev/{path}". If empty, that of the site; if that is empty too, browsers
-	// get a page.
+	// Redirect is where browsers are sent instead of getting a page. It is an absolute http or
+	// https URL, in which {path} stands for the import path: "https://pkg.go.dev/{path}". If empty,
+	// that of the site; if that is empty too, browsers get a page.
 	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
 
-	// Description says what the module is, in one line of plain text, for pages. If empty, they have none.
+	// Description says what the module is, in one line of plain text, for pages. If empty, they
+	// have none.
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 }
 
@@ -446,7 +464,7 @@ func ParseSite(data []byte) (Site, error) {
 // which Meta redirects to the right tag and directory at the git host. All imports have these paths if the kind of their
 // git host is known: see Display in [Import].
 //
-// Also "git clone https://PREFIX" works: Meta redirects its first request to the repository.
+// Also "git clone" of an import prefix as an https URL works: Meta redirects its first request to the repository.
 //
 // # Caching
 //
@@ -765,11 +783,12 @@ func (m *metaHandler) redirect(location string) reply.Reply {
 // The fields from Prefix to GoSource are those of an import, and zero for an index. URLs are absolute, and paths begin with
 // a slash.
 type Page struct {
-	// Path is the import path that was asked for; of an index, what the import paths of Modules begin with. It is never
-	// empty.
+	// Path is the import path that was asked for; of an index, what the import paths of Modules
+	// begin with. It is never empty.
 	Path string
 
-	// Link is the path of this page on the host. It is empty for a wildcard in Modules, which has no page.
+	// Link is the path of this page on the host. It is empty for a wildcard in Modules, which has
+	// no page.
 	Link string
 
 	// Description is that of the [Import]; empty if it has none.
@@ -778,42 +797,48 @@ type Page struct {
 	// Prefix is the import prefix that Path is at or below; empty for an index.
 	Prefix string
 
-	// Module is the module path that Versions are of: Prefix, or a major version of it; empty for an index.
+	// Module is the module path that Versions are of: Prefix, or a major version of it; empty for
+	// an index.
 	Module string
 
 	// Documentation is the URL of Path at pkg.go.dev; empty for an index.
 	Documentation string
 
-	// Repository is the URL of the repository; empty if it is not known, or if no browser can follow it.
+	// Repository is the URL of the repository; empty if it is not known, or if no browser can
+	// follow it.
 	Repository string
 
 	// Source is the URL of the code of Prefix on the default branch; empty if it is not known.
 	Source string
 
-	// Versions holds the versions of Module, the highest first, 500 at most. It is empty if Notice says why, if
-	// [Site.Resolve] doesn't know the module, or if whoever asks may not know.
+	// Versions holds the versions of Module, the highest first, 500 at most. It is empty if Notice
+	// says why, if [Site.Resolve] doesn't know the module, or if whoever asks may not know.
 	Versions []Release
 
 	// More is true if there are more versions than these, and false if these are all.
 	More bool
 
-	// Majors holds the other major versions of the module, with Path and Link alone. It is empty if none are known.
+	// Majors holds the other major versions of the module, with Path and Link alone. It is empty if
+	// none are known.
 	Majors []Page
 
-	// Notice says why there are no versions; empty if there are some, or if there is nothing to say.
+	// Notice says why there are no versions; empty if there are some, or if there is nothing to
+	// say.
 	Notice string
 
-	// GoImports holds the contents of the go-import tags that the go command gets for Path; empty for an index.
+	// GoImports holds the contents of the go-import tags that the go command gets for Path; empty
+	// for an index.
 	GoImports []string
 
 	// GoSource is the content of the go-source tag; empty if there is none.
 	GoSource string
 
-	// Modules holds the imports below Path, 500 at most, with Path, Link and Description alone. It is empty if there are
-	// none.
+	// Modules holds the imports below Path, 500 at most, with Path, Link and Description alone. It
+	// is empty if there are none.
 	Modules []Page
 
-	// Next is the path and query of the page with the modules that follow; empty if there are no more.
+	// Next is the path and query of the page with the modules that follow; empty if there are no
+	// more.
 	Next string
 
 	// Index is the path of the index of all modules; empty if there is none, or if it is this page.

@@ -29,12 +29,20 @@ import (
 // An Option says how a handler reaches the world, who may have what, or who is told of it. What is served is data
 // ([Config], [Site], [Forge]), never an option.
 //
+//   - [WithNext] names the handler for all that is not the library's.
+//   - [WithClient] and [WithTrustedClient] name the client that reaches git hosts, [WithCredentials] the credentials.
+//   - [WithAuth] says who may have what, [WithCallersRights] leaves that to the git host, and [WithHosts] and [WithSeal]
+//     bound what [Gosub] serves.
+//   - [WithStore] and [WithFreshness] say where answers are kept, and for how long.
+//   - [WithLogger] and [WithObserver] tell the owner what happens.
+//   - [WithTemplates] and [WithoutPages] are for the pages of [Meta], [WithPublicURL] is for the form of Gosub.
+//
 // Options are applied in their order: of two that set the same thing, the last one holds. A nil Option is passed over, so
 // that a list can be built with conditions.
 //
 // One list may be given to every constructor: an option that a constructor has no use for is ignored. A guard that a
-// constructor can't enforce makes it panic instead, because a guard that is ignored is a hole: so it is with [WithHosts]
-// and [WithSeal] for all but [Gosub].
+// constructor can't enforce makes it panic instead, because a guard that is ignored is a hole: so it is with WithHosts and
+// WithSeal for all but Gosub.
 type Option func(*options)
 
 type options struct {

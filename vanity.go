@@ -438,7 +438,7 @@ func ParseSite(data []byte) (Site, error) {
 //
 // What is at or below no prefix, or is no import path (because it holds an "@", for example), goes to the handler of
 // [WithNext]. So do other methods than GET and HEAD then, and the paths of indexes. Without WithNext the answer is 404, or
-// 405 to other methods.
+// 405 to another method where GET has an answer.
 //
 // The Host of a request is compared with site.Hosts. No header such as X-Forwarded-Host is looked at. There is no "Vary:
 // Host", as the URL by which a cache keeps answers has the host in it (RFC 9111, section 2). A cache that leaves it out

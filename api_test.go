@@ -164,7 +164,10 @@ var dangling = regexp.MustCompile(`\[\*?[A-Za-z][\w./]*\]`)
 // to be a link once, but for that which it is about.
 func checkComment(t *testing.T, p *doc.Package, about, name, text string) {
 	t.Helper()
-	at := strings.TrimPrefix(about+"."+name, ".")
+	at := name
+	if about != "" && about != name {
+		at = about + "." + name
+	}
 	if !strings.HasPrefix(strings.TrimPrefix(text, " "), name+" ") {
 		t.Errorf("%s: the comment begins with %.40q", at, text)
 	}

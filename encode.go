@@ -85,12 +85,12 @@ func (c Config) Validate() error {
 //	      / "p"   ; what precedes the "*" in Tags
 //	      / "s"   ; what follows it
 //
-// The host is in lower case. The elements are the path of the repository, at github.com its owner and name. In them all is
-// percent-encoded but ASCII letters, digits and "-._~+@".
+// The host is in lower case. The elements are the path of the repository, at github.com its owner and name. In them, all
+// but ASCII letters, digits and "-._~+@" is percent-encoded.
 //
 // Keys come in the order given, each only if its value is not the default: "v" for p, and nothing for the others. So "p="
-// says that tags are bare versions. Values are form-urlencoded: a space is "+", and all else is percent-encoded but ASCII
-// letters, digits and "*-._". A spec that [Seal] wrote has one pair more at the end, with the key "x".
+// says that tags are bare versions. Values are form-urlencoded: a space is "+", and all else but ASCII letters, digits and
+// "*-._" is percent-encoded. A spec that [Seal] wrote has one pair more at the end, with the key "x".
 //
 // A spec passes through the go command unharmed. A server in between that decodes and encodes paths loses the difference
 // between "+" and a space, and between "&" and ";" in a value and those of the grammar. All else survives that, too.

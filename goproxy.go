@@ -528,8 +528,8 @@ func newModules(o *options, client *git.Client) *modules {
 	return m
 }
 
-// A Refresher has what may have changed in a repository looked at anew. Each handler of this package is one. Use it where
-// you know that a repository has changed, by its host's webhook for example, and don't want to wait for [WithFreshness]:
+// A Refresher can be told that a repository has changed, so that nobody has to wait for [WithFreshness]. Each handler of
+// this package is one. Call it from the webhook of the repository's host, for example:
 //
 //	handler.(vanity.Refresher).Refresh("https://github.com/acme/mono")
 type Refresher interface {

@@ -109,8 +109,8 @@ func WithTrustedClient(client *http.Client) Option {
 // bitbucket.org and codeberg.org, where they make none for the host either, and do everywhere else. A redirect must lead to
 // a repository that is named, too: for one that has moved, name both places.
 //
-// Gosub connects to a host that is named here at any address, on port 443, even a private one. So name no host that
-// strangers must not have asked by this server.
+// Gosub connects to a host that is named here at any address, on port 443, even a private one. So don't name a host that
+// strangers must not reach through this server.
 //
 // WithHosts without an entry, or with a malformed one, makes Gosub panic. No other constructor can enforce it: they panic.
 func WithHosts(hosts ...string) Option {
@@ -121,7 +121,8 @@ func WithHosts(hosts ...string) Option {
 }
 
 // WithSeal has [Gosub] serve only specs that [Seal] wrote with one of the keys. To all others it answers 404, before it
-// asks anything of a host. A seal doesn't stand for a host: what is not at the default hosts needs [WithHosts] as well.
+// asks anything of a host. A seal doesn't allow a host: a repository that is at none of the default hosts needs [WithHosts]
+// as well.
 //
 // To change the key, give both keys for a while. A spec is good as long as its key is there.
 //
@@ -244,14 +245,14 @@ type Event struct {
 // "gosub/HASH/" or "goproxy/HASH/" before it. MODULE/@v/list has the versions whose go.mod is stored, MODULE/@v/list.served
 // the list that was served last, and NAME.sum the checksum of what has that name.
 //
-// # What must stay
+// # What must not change
 //
 // A version's info is stored before anything else of it. Its go.mod and zip are made from the commit that the info names.
 // So a store must keep the first content of a name that ends in /@v/VERSION.info, .mod or .zip, if VERSION is canonical
 // (see [module.CanonicalVersion]), and ignore a later Put without an error. All other contents must be replaced.
 //
 // A store that replaces those too, as goproxy's Cachers do, is good for one process at a time, all of whose handlers have
-// it by the same option. With more, a version is not sure to stay what it was first.
+// it by the same option. With more processes, a version may change after it was first served.
 //
 // # What is spoilt
 //
@@ -334,7 +335,7 @@ func WithFreshness(d time.Duration) Option {
 // user and a password or token, or two empty strings if it has none. If the function is nil or the option is not given, no
 // credentials are sent, whatever the environment has. [EnvCredentials] is such a function.
 //
-// The function is asked only once a host has wanted credentials. Its URL is https, has the host of [Config].URL, and has no
+// The function is not asked before a host wants credentials. Its URL is https, has the host of [Config].URL, and has no
 // query. It must be safe for concurrent use. Its error is answered with 500 and logged, so it must not hold a secret.
 //
 // Credentials go by Basic authorization, in which GitHub, GitLab, Gitea, Bitbucket and others take tokens. They go over
@@ -354,8 +355,8 @@ func WithCredentials(credentials func(ctx context.Context, u *url.URL) (user, pa
 //   - otherwise what .netrc says for the host, as git and the go command read it. The file is the one that the variable
 //     NETRC names, or else the one in the home directory.
 //
-// Both are looked up on each call. The error is that of a .netrc that can't be read; a missing file is none. The context is
-// not used. EnvCredentials is safe for concurrent use.
+// Both are looked up on each call. The error says that .netrc can't be read; a missing file is no error. The context is not
+// used. EnvCredentials is safe for concurrent use.
 func EnvCredentials(ctx context.Context, u *url.URL) (user, password string, err error) {
 	if token := os.Getenv("GITHUB_TOKEN"); token != "" && strings.EqualFold(strings.TrimSuffix(u.Host, ":443"), "github.com") {
 		return "x-access-token", token, nil
@@ -388,12 +389,12 @@ var ErrUnauthorized = errors.New("vanity: unauthorized: credentials are needed")
 //   - [fs.ErrNotExist]: 404, as for what is not served at all.
 //   - any other: 500, and a line in the log.
 //
-// Whatever it is asked for is answered with "Cache-Control: private, no-store" and "Vary: Authorization". If the function
-// answers empty strings with ErrUnauthorized for credentials that are good for something, git forgets them.
+// Whatever it is asked for is answered with "Cache-Control: private, no-store" and "Vary: Authorization". When the go
+// command tries out credentials that are good for anything, don't return ErrUnauthorized: git would forget them.
 //
 // With Gosub, decide by the repository: the caller says which of its directories goes by which module path, and the form
-// shows the repository's tags while that path is still empty. Name what may be had, not what may not: a repository has as
-// many URLs as its host has ways to write it, by the case of letters or by an old name that redirects, and a module has
+// shows the repository's tags while that path is still empty. List what is allowed, not what is forbidden: a repository has
+// as many URLs as its host has ways to write it, by the case of letters or by an old name that redirects, and a module has
 // other paths for its major versions.
 //
 // With [Meta], it guards the versions on pages alone: whoever may not have them gets the page without. Discovery must be

@@ -132,8 +132,8 @@
 //
 // Lists, "latest" and what queries come to are fresh for a minute ([WithFreshness]). After that one caller has them made
 // anew, while the others get the old answer. If the host fails, everyone gets the old answer, with "Cache-Control:
-// no-cache". It counts as a failure, too, if the host says that a repository doesn't exist (404, 401, 403, 410) whose
-// module was served before. That there is no such version or branch is remembered for 10 seconds. Failures are not
+// no-cache". If the host says of a repository whose module was served before that it doesn't exist (404, 401, 403, 410),
+// that counts as a failure, too. That there is no such version or branch is remembered for 10 seconds. Failures are not
 // remembered. If a webhook, for example, tells you that a repository has changed, you need not wait: each handler is a
 // [Refresher].
 //
@@ -203,8 +203,8 @@
 //   - Where filters may be combined, a commit comes with the trees on the way to the directory, and the directory with its
 //     small files, go.mod among them. Of a repository's root, only the root's own files come until the zip is asked for.
 //   - Where blob:none alone is allowed, a commit comes with all its trees, unless those are more than 10,000 or 2 MB. Of a
-//     small module, the files that are small by their names come with go.mod. The first versions of root modules from any
-//     host are fetched in this way, as it needs no refused request.
+//     small module, the files that are probably small, by their names, come with go.mod. The first versions of root modules
+//     from any host are fetched in this way, as it needs no refused request.
 //   - Where there are more trees, or tree:0 alone is allowed, each level of the directory takes a request.
 //   - Where no filter is allowed, the whole commit comes. So it is with most hosts that don't speak version 2 of the
 //     protocol.
@@ -277,8 +277,8 @@ type Site struct {
 	// If empty, there is only Host.
 	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 
-	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day; so it is for a
-	// zero in a file of govanityurls, where it means not at all: write 1. It may not be negative.
+	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day. In a file of
+	// govanityurls, a zero means not at all: write 1 instead. It may not be negative.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
 	// Proxy is the base of the GOPROXY for all imports that need one, so that it is said once:

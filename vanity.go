@@ -277,8 +277,8 @@ type Site struct {
 	// If empty, there is only Host.
 	Hosts []string `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 
-	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day. In a file of
-	// govanityurls, a zero means not at all: write 1 instead. It may not be negative.
+	// CacheMaxAge says for how many seconds a page may be cached. If zero, a day. (To govanityurls
+	// a zero means not at all: write 1 for that.) It may not be negative.
 	CacheMaxAge int `json:"cache_max_age,omitempty" yaml:"cache_max_age,omitempty"`
 
 	// Proxy is the base of the GOPROXY for all imports that need one, so that it is said once:

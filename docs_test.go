@@ -307,6 +307,10 @@ var howRun = map[string]string{
 	"go run ./examples/quickstart": "ci: go run ./examples/quickstart -once -addr 127.0.0.1:0",
 	"go test ./...":                "ci: go test -race -count=1 ./...",
 
+	`mkdir -p /var/lib/vanity && cp -r "$(go env GOMODCACHE)/cache/download/utf64.moreplease.com" /var/lib/vanity/`: "test: TestOldVersions in examples/migrate",
+	`go -C examples/yaml run . "$PWD/examples/migrate/vanity.yaml"`:                                                 "test: TestMigrate in examples/yaml",
+	`go -C examples/server run . -config "$PWD/examples/migrate/vanity.yaml" -listen 127.0.0.1:8080`:                "test: TestMigrate in examples/server",
+
 	"go test -short ./...": "ci: go test -short -count=1 ./...",
 	"go test -race ./...":  "ci: go test -race -count=1 ./...",
 	"bash .ci/run":         "ci",

@@ -10,6 +10,7 @@ func TestContributing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the go command")
 	}
+	t.Parallel()
 	doc := parseDocument("CONTRIBUTING.md", read(t, "CONTRIBUTING.md"))
 	i := slices.IndexFunc(doc.blocks, func(b block) bool { return b.language == "txtar" })
 	if i < 0 {

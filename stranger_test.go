@@ -2,7 +2,6 @@ package vanity_test
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -29,7 +28,8 @@ func TestStranger(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("there is no bash")
 	}
-	port := freePort(t)
+	t.Parallel()
+	port := gittest.FreePort(t)
 	program, start := "", []string(nil)
 	for _, b := range parseDocument("README.md", strings.ReplaceAll(read(t, "README.md"), ":8080", ":"+port)).blocks {
 		switch {
@@ -132,16 +132,4 @@ func addModule(t *testing.T, proxy string, m module.Version, dir string) {
 	if err := errors.Join(modzip.CreateFromDir(zip, m, dir), zip.Close()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freePort gives a port that nobody has, for now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

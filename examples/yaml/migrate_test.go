@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/vanity"
+	"example.com/vanity/internal/gittest"
 )
 
 // The tags that govanityurls prints for the file of examples/migrate, but for branches: it takes all of them for master.
@@ -51,7 +52,7 @@ func TestMigrate(t *testing.T) {
 	if command == "" {
 		t.Fatal("examples/migrate/README.md lost its command")
 	}
-	address := freeAddress(t)
+	address := "127.0.0.1:" + gittest.FreePort(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bash, "-c", "set -m; "+strings.TrimSpace(command)+" & trap 'kill -- -$!; wait' EXIT; read")
@@ -126,17 +127,6 @@ func overlay(t *testing.T, address string) (name string) {
 		t.Fatal(err)
 	}
 	return name
-}
-
-// freeAddress gives one that nobody has, for now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestMigrateDifferences has what examples/migrate says of files that govanityurls takes otherwise.

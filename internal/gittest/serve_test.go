@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -667,4 +668,12 @@ func TestGuard(t *testing.T) {
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("no repositories: %s", resp.Status)
 	}
+}
+
+func TestFreePort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:"+gittest.FreePort(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
 }

@@ -1,20 +1,18 @@
 package vanity_test
 
 import (
-	"context"
+	"encoding/xml"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"net/url"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 )
 
@@ -215,6 +213,42 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestPicture asserts that the README's picture can be seen in the light and in the dark, and heard, and brings nothing along.
+func TestPicture(t *testing.T) {
+	const name = ".doc/flow.svg"
+	svg := read(t, name)
+	if len(svg) > 8<<10 {
+		t.Errorf("%s has %d bytes", name, len(svg))
+	}
+	elements := make(map[string]int)
+	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			elements[e.Name.Local]++
+			for _, a := range e.Attr {
+				if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" {
+					t.Errorf("%s: attribute %s", name, a.Name.Local)
+				}
+			}
+		}
+	}
+	if elements["title"] != 1 || elements["desc"] != 1 || elements["script"]+elements["foreignObject"]+elements["image"] > 0 {
+		t.Errorf("%s: elements %v", name, elements)
+	}
+	if !strings.Contains(svg, "@media (prefers-color-scheme: dark)") || regexp.MustCompile(`@import|@font-face|url\([^#]`).MatchString(svg) {
+		t.Errorf("%s has one look, or loads something", name)
+	}
+	if !strings.Contains(read(t, "README.md"), "]("+name+")") {
+		t.Errorf("README.md has no %s", name)
+	}
+}
+
 // TestPrograms looks for the Go code of all documents in files that are compiled: as a whole, or a part as it stands there but
 // for its indentation.
 func TestPrograms(t *testing.T) {
@@ -262,182 +296,4 @@ func TestPrograms(t *testing.T) {
 // unindented is code without white space at the start of its lines, each of which is between line feeds.
 func unindented(code string) string {
 	return "\n" + regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(strings.TrimSpace(code), "") + "\n"
-}
-
-// commands are those of a block, each on one line, without remarks and prompts.
-func commands(text string) (list []string) {
-	joined := regexp.MustCompile(`\\\n\s*`).ReplaceAllString(text, "")
-	remark := regexp.MustCompile(`(^|\s+)# .*$|^#.*$`)
-	quoted := regexp.MustCompile(`'[^']*'|"[^"]*"`)
-	for line := range strings.Lines(joined) {
-		line = strings.TrimSpace(line)
-		blind := quoted.ReplaceAllStringFunc(line, func(q string) string { return strings.Repeat("q", len(q)) })
-		if at := remark.FindStringIndex(blind); at != nil {
-			line = line[:at[0]]
-		}
-		if line = strings.TrimPrefix(line, "$ "); line != "" {
-			list = append(list, line)
-		}
-	}
-	return list
-}
-
-// shells are the languages of blocks that hold commands. Who indents a block says no language: it might be one of them.
-var shells = []string{"", "sh", "bash", "shell", "console", "text"}
-
-// howRun says of each command of the documents what runs it:
-//
-//	here              TestCommands does so itself, in the root
-//	ci: TEXT          .ci/run, by a line with this text
-//	ci                it is .ci/run
-//	test: NAME        the test of that name of the root, or of DIRECTORY if it is NAME in DIRECTORY
-//
-// DOCUMENT or DOCUMENT#SECTION in place of a command stands for all commands there.
-var howRun = map[string]string{
-	"CONTRIBUTING.md#how-to-measure": "test: TestContributing in internal/bench",
-	"examples/server/README.md":      "test: TestReadme in examples/server",
-	"internal/bench/README.md":       "test: TestReadme in internal/bench",
-
-	"mkdir hello && cd hello":   "test: TestStranger",
-	"go mod init hello":         "test: TestStranger",
-	"go get example.com/vanity": "test: TestStranger",
-	"go run .":                  "test: TestStranger",
-	"GOPROXY=http://127.0.0.1:8080/go,https://proxy.golang.org,direct GONOSUMDB=go.acme.dev go get go.acme.dev/tool": "test: TestStranger",
-
-	"go run ./examples/quickstart": "ci: go run ./examples/quickstart -once -addr 127.0.0.1:0",
-	"go test ./...":                "ci: go test -race -count=1 ./...",
-
-	`mkdir -p /var/lib/vanity && cp -r "$(go env GOMODCACHE)/cache/download/utf64.moreplease.com" /var/lib/vanity/`: "test: TestOldVersions in examples/migrate",
-	`go -C examples/yaml run . "$PWD/examples/migrate/vanity.yaml"`:                                                 "test: TestMigrate in examples/yaml",
-	`go -C examples/server run . -config "$PWD/examples/migrate/vanity.yaml" -listen 127.0.0.1:8080`:                "test: TestMigrate in examples/server",
-
-	"go test -short ./...": "ci: go test -short -count=1 ./...",
-	"go test -race ./...":  "ci: go test -race -count=1 ./...",
-	"bash .ci/run":         "ci",
-	"go test -v -run '^TestDirect$' . -direct '^dashed$'":    "here",
-	"go test -run '^TestDirectCorners$' .":                   "here",
-	"go test -run '^TestRandom$' . -random 200 -seed 1000":   "ci: go test -run '^TestRandom$' -count=1 . -random 200 -seed 1000",
-	"go test -run '^$' -fuzz '^FuzzDecode$' -fuzztime 10s .": "ci: core 'fuzz' bash -c fuzz",
-}
-
-// TestCommands asserts that each command of each document is run by something, and runs those that are cheap.
-func TestCommands(t *testing.T) {
-	ci := read(t, ".ci/run")
-	known := make(map[string]bool)
-	for _, doc := range documents(t) {
-		for _, b := range doc.blocks {
-			if !slices.Contains(shells, b.language) {
-				continue
-			}
-			for _, command := range commands(b.text) {
-				key := command
-				for _, all := range []string{doc.name, doc.name + "#" + b.section} {
-					if _, ok := howRun[all]; ok {
-						key = all
-					}
-				}
-				how, ok := howRun[key]
-				if !ok {
-					t.Errorf("%s:%d: nothing is known to run %q: say in howRun what does", doc.name, b.line, command)
-				}
-				if ok && !known[key] {
-					t.Run(key, func(t *testing.T) { checkRun(t, ci, key, how) })
-				}
-				known[key] = true
-			}
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(howRun)) {
-		if !known[key] {
-			t.Errorf("howRun has %q, which no document has", key)
-		}
-	}
-}
-
-// checkRun looks whether a command is run as is said, or runs it.
-func checkRun(t *testing.T, ci, command, how string) {
-	kind, what, _ := strings.Cut(how, ": ")
-	switch kind {
-	case "here":
-		runHere(t, command)
-	case "ci":
-		if what == "" {
-			return
-		}
-		for line := range strings.Lines(ci) {
-			if line = strings.TrimSpace(line); strings.Contains(line, what) && line[0] != '#' {
-				return
-			}
-		}
-		t.Errorf(".ci/run has no line with %q", what)
-	case "test":
-		name, dir, _ := strings.Cut(what, " in ")
-		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			if strings.Contains(read(t, file), "\nfunc "+name+"(t *testing.T) {\n") {
-				return
-			}
-		}
-		t.Errorf("there is no %s", what)
-	default:
-		t.Errorf("how is %q to be understood?", how)
-	}
-}
-
-// runHere runs a command in the root. A go test of the root's own package is this very program, which needs no building.
-func runHere(t *testing.T, command string) {
-	if testing.Short() {
-		t.Skip("runs what documents say")
-	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, bash, "-euo", "pipefail", "-c", ownTest(command))
-	cmd.Env = append(os.Environ(), "SELF="+self(t))
-	cmd.WaitDelay = 10 * time.Second
-	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "no tests to run") {
-		t.Errorf("%s: %v\n%s", command, err, out)
-	}
-}
-
-func self(t *testing.T) string {
-	t.Helper()
-	name, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// TestOwnTest has commands be taken for what they are.
-func TestOwnTest(t *testing.T) {
-	for command, want := range map[string]string{
-		"go test -v -run '^TestA$' . -direct '^b c$'": `"$SELF" -test.v -test.run '^TestA$'  -direct '^b c$'`,
-		"go test -run '^TestA$' .":                    `"$SELF" -test.run '^TestA$' `,
-		"go test -run TestA .":                        `"$SELF" -test.run TestA `,
-		"go test .":                                   `"$SELF" `,
-		"go test ./...":                               "go test ./...",
-		"go test -v ./internal/git -run TestA":        "go test -v ./internal/git -run TestA",
-		"go vet .":                                    "go vet .",
-	} {
-		if got := ownTest(command); got != want {
-			t.Errorf("%s: %s, want %s", command, got, want)
-		}
-	}
-}
-
-// ownTest has this program do what "go test FLAGS . FLAGS" would build another for.
-func ownTest(command string) string {
-	m := regexp.MustCompile(`^go test ((?:-\S+ (?:'[^']*' |[^-.' ]\S* )?)*)\.( .*)?$`).FindStringSubmatch(command)
-	if m == nil {
-		return command
-	}
-	flags := regexp.MustCompile(`(^| )-([a-z]+)`).ReplaceAllString(m[1], "$1-test.$2")
-	return `"$SELF" ` + flags + m[2]
 }

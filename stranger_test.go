@@ -51,7 +51,7 @@ func TestStranger(t *testing.T) {
 		"set -euo pipefail; set -m; exec 2>&1",
 		start[0],
 		`cp "$PROGRAM" main.go`,
-		"(\n" + start[1] + ") & server=$!\ntrap 'kill -- -$server' EXIT",
+		"(\n" + start[1] + ") & server=$!\ntrap 'kill -INT -- -$server; wait' EXIT",
 		`until (: </dev/tcp/127.0.0.1/$PORT) 2>/dev/null; do kill -0 $server; sleep 0.1; done`,
 		`exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'GET /tool HTTP/1.0\r\n\r\n' >&3; cat <&3`,
 		"mkdir ../mine; cd ../mine; go mod init example.test/mine",

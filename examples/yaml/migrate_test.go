@@ -55,7 +55,7 @@ func TestMigrate(t *testing.T) {
 	address := "127.0.0.1:" + gittest.FreePort(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bash, "-c", "set -m; "+strings.TrimSpace(command)+" & trap 'kill -- -$!; wait' EXIT; read")
+	cmd := exec.CommandContext(ctx, bash, "-c", "set -m; "+strings.TrimSpace(command)+" & server=$!; trap 'kill -INT -- -$server; wait' EXIT; read")
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay(t, address))
 	cmd.WaitDelay = 10 * time.Second

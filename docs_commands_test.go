@@ -54,6 +54,7 @@ var shells = []string{"", "sh", "bash", "shell", "console", "text"}
 // DOCUMENT or DOCUMENT#SECTION in place of a command stands for all commands there.
 var howRun = map[string]string{
 	"CONTRIBUTING.md#how-to-measure": "test: TestContributing in internal/bench",
+	"examples/routers/README.md":     "test: TestReadme in examples/routers",
 	"examples/server/README.md":      "test: TestReadme in examples/server",
 	"internal/bench/README.md":       "test: TestReadme in internal/bench",
 

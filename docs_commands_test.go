@@ -50,6 +50,7 @@ var shells = []string{"", "sh", "bash", "shell", "console", "text"}
 //	ci: TEXT          .ci/run, by a line with this text
 //	ci                it is .ci/run
 //	test: NAME        the test of that name of the root, or of DIRECTORY if it is NAME in DIRECTORY
+//	not: REASON       nothing, for it would change the world
 //
 // DOCUMENT or DOCUMENT#SECTION in place of a command stands for all commands there.
 var howRun = map[string]string{
@@ -122,6 +123,10 @@ func checkRun(t *testing.T, ci, command, how string) {
 	switch kind {
 	case "here":
 		runHere(t, command)
+	case "not":
+		if what == "" {
+			t.Error("there must be a reason")
+		}
 	case "ci":
 		if what == "" {
 			return

@@ -29,7 +29,7 @@ const most = 4
 // Of repositories that can't be read, and directories that can't be looked at, the errors say why; of all others the modules are
 // there all the same. Tags are read by the installed git, which must trust the owner of the repositories (safe.directory).
 func Entries(ctx context.Context, f config.Forge) (entries []config.Entry, errs []error) {
-	resolver := vanity.Forge{Host: f.Host, Dir: f.Dir, Mirrors: f.Mirrors}
+	resolver := f.Forge()
 	if err := resolver.Validate(); err != nil {
 		return nil, []error{err}
 	}

@@ -437,7 +437,10 @@ func PasswordAuth(byUser map[string]string) func(r *http.Request, modulePath, re
 
 // WithCallersRights gives callers what the repository's git host lets them read. Their credentials, from .netrc or by
 // GOAUTH, are passed on to that host, over https alone, and to no other. Without credentials they get what is public. The
-// server has none of its own: all constructors panic if [WithCredentials] is given, too.
+// server has none of its own: all constructors panic if [WithCredentials] is given, too. In .netrc a caller's credentials for
+// the git host stand under the name of this server:
+//
+//	machine go.acme.dev login ann password TOKEN-OF-THE-GIT-HOST
 //
 // Nothing is served to a caller before the host has let that caller in, not even what is stored. Its yes is remembered for
 // a minute, and its no for 10 seconds, by a hash of the credentials. If the host refuses, the answer is 401, 403 or 404. If

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"example.com/vanity/internal/admission"
+	"example.com/vanity/internal/bounds"
 	"example.com/vanity/internal/budget"
 	"example.com/vanity/internal/check"
 	"example.com/vanity/internal/discovery"
@@ -259,8 +260,8 @@ const (
 	makeTimeout = 10 * time.Minute // for one answer
 	briefly     = time.Minute      // for which others may remember that there is no such thing
 
-	rememberedBits = 12   // of the number of routes that a handler remembers, and of Configs
-	rememberedSize = 1024 // bytes of the longest of them
+	rememberedBits = bounds.Remembered // of the number of routes that a handler remembers, and of Configs
+	rememberedSize = 1024              // bytes of the longest of them
 )
 
 func newHandler(constructor, base string, o *options, client *git.Client) *handler {

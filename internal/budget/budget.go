@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"example.com/vanity/internal/bounds"
 )
 
 // Bounds, in bytes that are in use. The garbage collector lets a process have about twice as much.
 const (
-	Each = 512 << 20 // of one answer
-	All  = 1 << 30   // of all of them; what is below Free for each doesn't count
-	Free = 8 << 20
+	Each = bounds.Answer  // of one answer
+	All  = bounds.Answers // of all of them; what is below Free for each doesn't count
+	Free = bounds.Free
 )
 
 var (

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/vanity/internal/bounds"
 	"example.com/vanity/internal/flight"
 )
 
@@ -13,7 +14,7 @@ import (
 // the same.
 const (
 	maxPacks     = 128
-	maxPackBytes = 256 << 20
+	maxPackBytes = bounds.Packs
 	packIdle     = time.Minute
 )
 

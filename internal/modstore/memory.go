@@ -6,13 +6,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/vanity/internal/bounds"
 )
 
 // Bounds of what is held in memory and in temporary files without a name.
 const (
-	maxMemory = 64 << 20 // in all
-	maxEntry  = 16 << 20 // of one; what is larger is made anew each time, or left to the backend
-	perEntry  = 540      // what an entry takes besides its name and content
+	maxMemory = bounds.Held    // in all
+	maxEntry  = bounds.HeldOne // of one; what is larger is made anew each time, or left to the backend
+	perEntry  = 540            // what an entry takes besides its name and content
 )
 
 // A rank is an entry's place in the order of eviction: the lower ones go first, so that zips never displace the infos

@@ -1,14 +1,12 @@
 // Package spool keeps bytes of unknown number: few in memory, many in a temporary file that has no name where the
 // system allows it, so that nothing is left behind even by a killed process, but for an empty file if it was just being
-// made.
+// made. Where there are no files (GOOS=js), many are in memory, too, up to a bound.
 package spool
 
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 )
 
 // inMemory is how many bytes a spool holds before it moves to a file, if nobody says.
@@ -19,15 +17,21 @@ const inMemory = 128 << 10
 type Spool struct {
 	InMemory int // how many bytes to hold before it moves to a file; if zero, 128 KiB
 
-	mem    []byte
-	file   *os.File
-	remove bool // the file still has its name
-	size   int64
+	mem  []byte
+	file file
+	size int64
 }
 
-// Write appends p. An error is one of the local disk.
+// A file takes what is too much for the beginning of a spool. Its errors say so themselves.
+type file interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+}
+
+// Write appends p. An error is one of the local disk, or of the memory in its place.
 func (s *Spool) Write(p []byte) (int, error) {
-	if s.file == nil && len(s.mem)+len(p) > cmp.Or(s.InMemory, inMemory) {
+	if s.file == nil && len(s.mem)+len(p) > min(cmp.Or(s.InMemory, inMemory), mostInMemory) {
 		if err := s.toFile(); err != nil {
 			return 0, err
 		}
@@ -39,21 +43,17 @@ func (s *Spool) Write(p []byte) (int, error) {
 	}
 	n, err := s.file.Write(p)
 	s.size += int64(n)
-	if err != nil {
-		err = fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
-	}
 	return n, err
 }
 
 func (s *Spool) toFile() error {
-	f, err := os.CreateTemp("", "vanity-*")
-	if err != nil { // not wrapped: that there is no such directory must not look like the answer "not found"
-		return fmt.Errorf("spooling to %s: %v", os.TempDir(), err)
+	f, err := newFile()
+	if err != nil {
+		return err
 	}
 	s.file = f
-	s.remove = os.Remove(f.Name()) != nil // an open file can't lose its name on Windows
 	if _, err := f.Write(s.mem); err != nil {
-		return fmt.Errorf("spooling to %s: %w", os.TempDir(), err)
+		return err
 	}
 	s.mem = nil
 	return nil
@@ -95,9 +95,5 @@ func (s *Spool) Close() error {
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
-	if s.remove {
-		err = errors.Join(err, os.Remove(s.file.Name()))
-	}
-	return err
+	return s.file.Close()
 }

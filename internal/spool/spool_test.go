@@ -2,12 +2,8 @@ package spool_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -54,18 +50,5 @@ func TestSpool(t *testing.T) {
 				t.Errorf("after Close: %d, %v", n, err)
 			}
 		}
-	}
-}
-
-func TestSpoolNoDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "absent")
-	t.Setenv("TMPDIR", dir)
-	var s spool.Spool
-	_, err := s.Write(make([]byte, 1<<20))
-	if err == nil || !strings.Contains(err.Error(), dir) || errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
 	}
 }

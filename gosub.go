@@ -49,6 +49,10 @@ import (
 // For this, Gosub works with a guarded copy of the client ([WithClient]). A client can't be guarded if its Transport is not
 // an [*http.Transport], or makes TLS connections itself. Such a client must be given by [WithTrustedClient].
 //
+// In a web page or a Worker (GOOS=js) it is the platform that connects, and nobody can see to which address. There, a host
+// that WithHosts does not name must have a name of the public internet; that this name leads to no private address is for
+// the platform to ensure.
+//
 // # The form
 //
 // At the base itself, with or without a slash at its end, people get a form. For a repository, directory, tags and module
@@ -290,11 +294,11 @@ func guardedClient(o *options, places places) (*http.Client, error) {
 	if o.hosts != nil {
 		named = places.hosts()
 	}
-	t, err := guard.Transport(t, named...)
+	guarded, err := guard.Transport(t, named...)
 	if err != nil {
 		return nil, fmt.Errorf("the client can't be guarded: %w; give it by WithTrustedClient if it guards itself", err)
 	}
-	client.Transport = t
+	client.Transport = guarded
 	return &client, nil
 }
 

@@ -85,6 +85,10 @@ func WithNext(next http.Handler) Option {
 //
 // Whatever the client's time limits, a host that sends nothing for 30 seconds is given up. A transport of your own should
 // also limit the time of TLS handshakes.
+//
+// In a web page or a Worker (GOOS=js), [http.Transport] uses the platform's fetch. The key "js.fetch:redirect" in
+// Request.Header (see net/http) tells it to show redirects, so that none is followed unchecked. A transport of another kind
+// must do as that key says, and not send it.
 func WithClient(client *http.Client) Option {
 	return func(o *options) { o.client, o.trusted = client, false }
 }

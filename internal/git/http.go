@@ -209,6 +209,7 @@ func (t *httpTransport) send(ctx context.Context, version int, rawURL, authoriza
 	if _, ok := callerOf(ctx); ok {
 		client = t.callers
 	}
+	prepare(client, req)
 	resp, err := client.Do(req)
 	if err != nil {
 		var ue *url.Error
@@ -219,7 +220,7 @@ func (t *httpTransport) send(ctx context.Context, version int, rawURL, authoriza
 		g.abandon()
 		return nil, err
 	}
-	g.answered(resp.Body)
+	g.answered(ending(g.ctx, resp.Body))
 	resp.Body = g
 	return resp, nil
 }

@@ -43,6 +43,9 @@ func (t *localTransport) run(ctx context.Context, version int, request []byte, a
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, failf(NoRepository, "%w", err)
 		}
+		if errors.Is(err, errors.ErrUnsupported) { // in a Worker there are neither files nor programs
+			err = fmt.Errorf("a local repository needs a disk, and the git program: %v", err)
+		}
 		return nil, err
 	}
 	g := newStallGuard(ctx, t.stall)

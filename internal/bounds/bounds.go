@@ -14,4 +14,7 @@ const (
 	Packs = 256 << 20 // what was fetched, in temporary files
 
 	Remembered = 12 // bits of the number of routes, and of configurations
+
+	Fetches     = 32 // at the same time
+	HostFetches = 16 // of those, from one host
 )

@@ -13,4 +13,7 @@ const (
 	Packs = 8 << 20 // what was fetched
 
 	Remembered = 9 // bits of the number of routes, and of configurations
+
+	Fetches     = 6 // at the same time: a Worker may have so many connections, and what waits for one looks like a silent host
+	HostFetches = 4 // of those, from one host
 )

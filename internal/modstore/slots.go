@@ -6,13 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"example.com/vanity/internal/bounds"
 	"example.com/vanity/internal/git"
 )
 
 // Bounds of what is fetched at the same time.
 const (
-	maxFetches     = 32 // in all
-	maxHostFetches = 16 // from one host
+	maxFetches     = bounds.Fetches     // in all
+	maxHostFetches = bounds.HostFetches // from one host
 	maxWait        = 30 * time.Second
 	maxWaiting     = 1000
 )

@@ -53,6 +53,7 @@ const config :Workerd.Config = (
     {{else}}(name = "internet", network = (allow = ["private"])),{{end}}
     (name = "disk", disk = (path = {{quote .Disk}}, writable = true)),
   ],
+  v8Flags = ["--wasm-max-mem-pages=1600"], # 100 MiB of the 128 MB that there are for all
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const vanity :Workerd.Worker = (

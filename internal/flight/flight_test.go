@@ -435,6 +435,9 @@ func TestZero(t *testing.T) {
 
 // Everything at once: many callers, few keys, errors, panics, departures.
 func TestStress(t *testing.T) {
+	if runtime.GOOS == "js" {
+		t.Skip("the platform has goroutines of its own, which come and go")
+	}
 	m := newMaker(t)
 	g := m.group()
 	g.Timeout = time.Minute

@@ -187,6 +187,9 @@ func TestGone(t *testing.T) {
 				done <- err
 			}()
 			<-asked
+			for range 3 { // by then the Worker has what the host has begun
+				ask(t, http.MethodGet, w.URL+"/tool?go-get=1")
+			}
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) {
 				t.Error(err)

@@ -298,9 +298,8 @@ func TestSetup(t *testing.T) {
 					t.Errorf("got %v", got)
 				}
 			}
-			if !strings.Contains(w.log.String(), tt.want) || !strings.Contains(w.log.String(), "is not set up") {
-				t.Errorf("the log does not say %q", tt.want)
-			}
+			w.log.wait(t, tt.want)
+			w.log.wait(t, "is not set up")
 		})
 	}
 }

@@ -76,9 +76,7 @@ func TestFetchAnswers(t *testing.T) {
 		t.Errorf("a panic in the middle: %d bytes, which look whole", n)
 	}
 	for _, want := range []string{"of the test", "in the middle"} {
-		if !strings.Contains(w.log.String(), want) {
-			t.Errorf("the log has no panic %q", want)
-		}
+		w.log.wait(t, want)
 	}
 }
 
@@ -218,7 +216,5 @@ func TestFetchEnd(t *testing.T) {
 			t.Errorf("after %s: %v", path, got)
 		}
 	}
-	if !strings.Contains(w.log.String(), "panic: in a goroutine") {
-		t.Error("the log does not have the panic")
-	}
+	w.log.wait(t, "panic: in a goroutine")
 }

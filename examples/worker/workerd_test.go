@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"text/template"
+	"time"
 
 	"example.com/vanity/internal/gittest"
 )
@@ -85,14 +86,41 @@ type worker struct {
 
 // A buffer may be written and read by several at once.
 type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	more chan struct{} // closed when there is more
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.more != nil {
+		close(b.more)
+		b.more = nil
+	}
 	return b.b.Write(p)
+}
+
+// wait waits until a text has been written, which another process may do later than it answers.
+func (b *buffer) wait(t *testing.T, text string) {
+	t.Helper()
+	for giveUp := time.After(time.Minute); ; {
+		b.mu.Lock()
+		has := strings.Contains(b.b.String(), text)
+		if b.more == nil {
+			b.more = make(chan struct{})
+		}
+		more := b.more
+		b.mu.Unlock()
+		if has {
+			return
+		}
+		select {
+		case <-more:
+		case <-giveUp:
+			t.Fatalf("the log does not say %q", text)
+		}
+	}
 }
 
 func (b *buffer) String() string {

@@ -73,6 +73,7 @@ func answer(handler http.Handler, exchange js.Value) {
 		http.Error(w, "bad request", http.StatusBadRequest)
 		return
 	}
+	defer r.Body.Close() // what the handler has left of it nobody reads
 	handler.ServeHTTP(w, r)
 }
 

@@ -255,6 +255,32 @@ func TestLarge(t *testing.T) {
 	}
 }
 
+// So it is with a repository of many tags.
+func TestManyTags(t *testing.T) {
+	repos := make(map[string]*gittest.Repo)
+	counts := map[string]int{"some": 12_000, "many": 60_000}
+	for name, n := range counts {
+		repo := gittest.New(t, "write\ncommit one\n-- go.mod --\nmodule x.test/m\n")
+		head := repo.Expand("{hash:HEAD}")
+		var refs strings.Builder
+		refs.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+		for i := range n {
+			fmt.Fprintf(&refs, "%s refs/tags/v1.0.%06d\n", head, 100_000+i)
+		}
+		write(t, repo.GitDir()+"/packed-refs", refs.String())
+		repos["acme/"+name] = repo
+	}
+	host := gittest.ServeTLS(t, gittest.AllFilters, repos)
+	w := start(t, setup{Vars: vars(), Host: host})
+	for name, n := range counts {
+		got := ask(t, http.MethodGet, w.URL+gosub(t, vanity.Config{URL: gitHost + "/acme/" + name, Module: "x.test/m"})+"/x.test/m/@v/list")
+		if lines := strings.Count(got.Body, "\n"); name == "some" && (got.Status != http.StatusOK || lines != n) ||
+			name == "many" && (got.Status != http.StatusBadGateway || !strings.Contains(got.Body, "too large to be served here")) {
+			t.Errorf("%d tags: status %d, %d lines", n, got.Status, lines)
+		}
+	}
+}
+
 // What was served is in the object's database, and is served from there when the object is started anew and the git host is gone.
 func TestStore(t *testing.T) {
 	host := serveMono(t)

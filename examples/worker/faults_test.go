@@ -255,7 +255,37 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// So it is with a repository of many tags.
+// What a Worker says to a git host is compressed where it is long, and arrives so.
+func TestManyFiles(t *testing.T) {
+	repo := gittest.New(t, `
+write
+repeat 200 libs/tool/f%.go "package tool\n\nconst C% = 1\n"
+commit one
+tag tool-1.0.0
+-- libs/tool/go.mod --
+module go.acme.dev/tool
+`)
+	host := gittest.ServeTLS(t, gittest.CombineFilters, map[string]*gittest.Repo{"acme/mono": repo})
+	w := start(t, setup{Vars: vars(), Host: host})
+	g, judge := gocmd.New(t), gocmd.New(t)
+	g.Proxy(w.URL + "/go")
+	got := g.Download("go.acme.dev/tool@v1.0.0").Sum
+	compressed := 0
+	for _, r := range host.Requests() {
+		if r.Header.Get("Content-Encoding") == "gzip" && r.Length < int64(len(r.Body)) {
+			compressed++
+		}
+	}
+	if compressed == 0 {
+		t.Error("no request was compressed")
+	}
+	judge.Proxy(native(t, host) + "/go")
+	if want := judge.Download("go.acme.dev/tool@v1.0.0").Sum; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A repository of many tags is listed, or refused.
 func TestManyTags(t *testing.T) {
 	repos := make(map[string]*gittest.Repo)
 	counts := map[string]int{"some": 12_000, "many": 60_000}

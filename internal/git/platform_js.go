@@ -12,7 +12,12 @@ const fetchRedirect = "js.fetch:redirect"
 // prepare makes fetch show redirects to net/http, which asks checkRedirect. By itself fetch would follow them anywhere, with
 // the Authorization header on some platforms. A Transport that dials knows nothing of it.
 func prepare(client *http.Client, req *http.Request) {
-	if t, ok := client.Transport.(*http.Transport); ok && t.DialContext != nil {
+	transport := client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	//lint:ignore SA1019 net/http still uses them
+	if t, ok := transport.(*http.Transport); ok && (t.DialContext != nil || t.Dial != nil || t.DialTLSContext != nil || t.DialTLS != nil) {
 		return
 	}
 	req.Header[fetchRedirect] = []string{"manual"}

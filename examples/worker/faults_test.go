@@ -203,6 +203,53 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// Who began a fetch may go: it goes on for those who wait with him, whose requests are others.
+func TestOneOfManyGone(t *testing.T) {
+	host := serveMono(t)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	host.Wrap(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			once.Do(func() { close(asked) })
+			select {
+			case <-goOn:
+				next.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
+		})
+	})
+	w := start(t, setup{Vars: vars(), Host: host})
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+list, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := abrupt(t).Do(req)
+		first <- err
+	}()
+	<-asked
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if got := ask(t, http.MethodGet, w.URL+list); got.Body != "v1.0.0\nv1.1.0\n" {
+				t.Errorf("one who waits: %v", got)
+			}
+		})
+	}
+	for range 3 { // by then they wait, if they are not slow
+		ask(t, http.MethodGet, w.URL+"/tool?go-get=1")
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ask(t, http.MethodGet, w.URL+"/tool?go-get=1")
+	close(goOn)
+	wg.Wait()
+}
+
 // A module may be as large as memory allows; a larger one is refused, and harms nobody.
 func TestLarge(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{7})

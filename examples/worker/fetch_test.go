@@ -87,6 +87,15 @@ func b2i(b bool) int {
 	return 0
 }
 
+// A repository on a disk is one of another machine.
+func TestLocal(t *testing.T) {
+	w := startFetch(t)
+	if got := ask(t, http.MethodGet, w.URL+"/local/x.test/m/@v/list"); got.Status != http.StatusInternalServerError || strings.Contains(got.Body, "/srv") {
+		t.Errorf("got %v", got)
+	}
+	w.log.wait(t, "a local repository needs a disk, and the git program: stat /srv/m.git: not implemented")
+}
+
 // Bodies go both ways as they come.
 func TestFetchStreams(t *testing.T) {
 	w := startFetch(t)

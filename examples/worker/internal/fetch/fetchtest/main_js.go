@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"example.com/vanity"
 	"example.com/vanity/examples/worker/internal/fetch"
 )
 
@@ -76,6 +77,7 @@ func main() {
 		go panic("in a goroutine")
 		<-r.Context().Done()
 	})
+	mux.Handle("/local/", vanity.Goproxy("/local", vanity.Config{URL: "/srv/m.git", Module: "x.test/m"}))
 	host.Serve(mux)
 }
 

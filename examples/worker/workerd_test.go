@@ -139,7 +139,7 @@ func start(t *testing.T, s setup) *worker {
 	s.write(t, built(t, s.Program))
 	w := &worker{log: new(buffer)}
 	w.cmd = exec.Command(program, "serve", "--control-fd=3", filepath.Join(s.Dir, "config.capnp"))
-	w.cmd.Dir = s.Dir
+	w.cmd.Dir, w.cmd.SysProcAttr = s.Dir, diesWithUs()
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	control, theirs, err := os.Pipe()
 	if err != nil {

@@ -72,6 +72,11 @@ var howRun = map[string]string{
 	`go -C examples/yaml run . "$PWD/examples/migrate/vanity.yaml"`:                                                 "test: TestMigrate in examples/yaml",
 	`go -C examples/server run . -config "$PWD/examples/migrate/vanity.yaml" -listen 127.0.0.1:8080`:                "test: TestMigrate in examples/server",
 
+	"npx wrangler deploy":                        "not: it uploads to Cloudflare",
+	"go run ./build":                             "test: TestGoCommand in examples/worker",
+	"npm install --no-save workerd@1.20261117.1": "ci: workerd@1.20261117.1",
+	"VANITY_WORKERD=$(echo $PWD/node_modules/@cloudflare/workerd-*/bin/workerd) go test .": "ci: VANITY_WORKERD",
+
 	"go test -short ./...": "ci: go test -short -count=1 ./...",
 	"go test -race ./...":  "ci: go test -race -count=1 ./...",
 	"bash .ci/run":         "ci",

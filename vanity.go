@@ -225,6 +225,12 @@
 // module (502 beyond that). For all answers that a handler makes at the same time the bound is 1 GiB, and 8 MiB for each of
 // them (503). As the garbage collector is set by default, a process under attack has had up to 0.8 GiB for one answer, and
 // 2.5 GiB for fifty.
+//
+// With GOOS=js, in a Worker for example, there is neither a disk nor much memory. There, what would be in temporary files is
+// held in memory: 16 MiB at most each, and 48 MiB for all (502 and 503 beyond that). A handler holds answers of 8 MiB, 2 MiB
+// at most each, has 16 MiB for the making of one answer and 32 MiB for all, and fetches 6 of them at the same time, 4 from
+// one host. Repositories on a disk, [DirStore] and the git program are not there. The directory examples/worker has such a
+// program.
 package vanity
 
 import (

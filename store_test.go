@@ -2,7 +2,9 @@ package vanity_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -230,6 +232,44 @@ func TestLeaveWhileStoring(t *testing.T) {
 				t.Errorf("access %d: served with status %d, and then by another handler: %v", n, want.status, err)
 			}
 			leave()
+		}
+	}
+}
+
+// TestDirStore has what a program can do with the store itself: put what a proxy shall serve, and get what it has served.
+func TestDirStore(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "made", "by", "Put")
+	store := vanity.DirStore(dir)
+	const name = "example.com/m/@v/v1.0.0.mod"
+	if content, err := store.Get(t.Context(), name); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("Get of what nobody put: %v, %v", content, err)
+	}
+	const want = "module example.com/m\n"
+	for _, text := range []string{want, "module example.com/other\n"} { // the first wins
+		content := strings.NewReader(text)
+		content.Seek(0, io.SeekEnd) // it is put from its start
+		if err := store.Put(t.Context(), name, content); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, filepath.Join(dir, filepath.FromSlash(name))); got != want {
+			t.Errorf("the file holds %q, want %q", got, want)
+		}
+		r, err := store.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); string(got) != want || err != nil {
+			t.Errorf("Get: %q, %v, want %q", got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "/etc/passwd", "../out", "a/../../out", "a//b"} {
+		if err := store.Put(t.Context(), bad, strings.NewReader("x")); err == nil {
+			t.Errorf("Put takes the name %q", bad)
+		}
+		if _, err := store.Get(t.Context(), bad); err == nil {
+			t.Errorf("Get takes the name %q", bad)
 		}
 	}
 }

@@ -134,3 +134,22 @@ func TestMemoryGivenBack(t *testing.T) {
 		end()
 	}
 }
+
+// TestBranchIsNoTag has branches be no versions, whatever a pattern says.
+func TestBranchIsNoTag(t *testing.T) {
+	r := gittest.New(t, "print go.mod \"module x.y/z\\n\"\ncommit one\nbranch v1.0.0\ncommit two\nbranch other\ncommit three\n")
+	m := mustModule(t, local(r, "", "refs/heads/v*"), "x.y/z", false)
+	for _, rev := range []string{"v1.0.0", "other", "main"} {
+		want := r.Expand("v0.0.0-{time:" + rev + "}-{hash12:" + rev + "}")
+		info, err := m.Stat(t.Context(), r.Git("rev-parse", rev)) // for which all refs are listed
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Version != want {
+			t.Errorf("%s is %s, want %s", rev, info.Version, want)
+		}
+		if got := outcome(m.Versions(t.Context())); got != "[]" {
+			t.Errorf("versions %s", got)
+		}
+	}
+}

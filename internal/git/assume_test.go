@@ -111,6 +111,38 @@ func TestAssumed(t *testing.T) {
 	}
 }
 
+// TestAdmittedAssumes: what is said to who asks to be admitted is learned of the host, so that nothing is posted in vain to its
+// other repositories.
+func TestAdmittedAssumes(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "commit one\ntag v1\n")
+	for _, tt := range []struct {
+		name    string
+		filters gittest.Filters
+		newest  int
+		want    []string // what the refs of another repository cost
+	}{
+		{"as most", gittest.AllFilters, 2, []string{"ls-refs"}},
+		{"no filters", gittest.NoFilters, 2, []string{"info/refs", "ls-refs"}},
+		{"version 1", gittest.AllFilters, 1, []string{"info/refs"}},
+		{"version 0", gittest.AllFilters, 0, []string{"info/refs"}},
+	} {
+		server := gittest.Serve(t, tt.filters, map[string]*gittest.Repo{"o/r": repo, "o/r2": repo})
+		server.Wrap(gittest.Version(tt.newest))
+		c := &git.Client{HTTP: server.Client()}
+		checkKind(t, tt.name, c.Open(server.URL+"/o/r").Admit(t.Context()), none)
+		server.Reset()
+		checkKind(t, tt.name, refs(t.Context(), c.Open(server.URL+"/o/r2")), none)
+		var got []string
+		for _, q := range server.Requests() {
+			got = append(got, q.Command())
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: asked %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestAssumedFails: a failure that has nothing to do with what was assumed is not tried another way.
 func TestAssumedFails(t *testing.T) {
 	t.Parallel()

@@ -167,6 +167,21 @@ func TestMovedTags(t *testing.T) {
 	c.log.count(t, "moved_tags=3", 1)
 }
 
+// A tag that was moved is noticed among others whose versions nobody has asked for.
+func TestMovedTagAmongOthers(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	r.Run("tag v0.9.0 v1.0.0\ntag v1.2.0\n")
+	shelf := newShelf()
+	c := newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond, Backing: modstore.NewBacking(shelf)})
+	c.get("/@v/v1.0.0.info")
+	move(r, "v1.0.0", "v1.1.0")
+	for _, c := range []*client{c, newClient(t, local(r), modstore.Options{Fresh: time.Nanosecond, Backing: modstore.NewBacking(shelf)})} {
+		c.get("/@v/list")
+		c.log.count(t, "tag was moved", 1)
+	}
+}
+
 // A tag that is deleted stays in the list, if anything of its version was served.
 func TestDeletedTag(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,32 @@ func FuzzReadInfo(f *testing.F) {
 	})
 }
 
+// Checksums are lines of a SHA-256 in lower case and a commit, or a dash, and from one to eight.
+func TestParseSums(t *testing.T) {
+	sum, commit := strings.Repeat("0123456789abcdef", 4), strings.Repeat("0a", 20)
+	for text, want := range map[string]bool{
+		sum + " -\n":                                  true,
+		sum + " " + commit + "\n":                     true,
+		strings.Repeat(sum+" -\n", 8):                 true,
+		strings.Repeat(sum+" -\n", 9):                 false,
+		sum + " -\n" + sum + "\n":                     false,
+		strings.Repeat("g", 64) + " " + commit + "\n": false,
+		strings.ToUpper(sum) + " " + commit + "\n":    false,
+		sum[1:] + " " + commit + "\n":                 false,
+		sum + "0 " + commit + "\n":                    false,
+		sum + " " + commit + " -\n":                   false,
+		sum + " " + commit:                            false,
+		sum + "  " + commit + "\n":                    false,
+		"":                                            false,
+		"\n":                                          false,
+	} {
+		again, err := modstore.ParseSums(text)
+		if (err == nil) != want || want && again != text {
+			t.Errorf("%q: %q, %v", text, again, err)
+		}
+	}
+}
+
 // What is read as checksums is written as the same bytes.
 func FuzzParseSums(f *testing.F) {
 	zero := strings.Repeat("0", 64)

@@ -131,6 +131,50 @@ func checkSpoilt(t *testing.T, h *host, full *shelf, name string, overwrites boo
 	}
 }
 
+// Nothing is put over what can't be read: it may be good.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	h := local(newRepo(t, twoVersions))
+	for i, name := range []string{modName, zipName} {
+		s := filled(t, h)
+		s.overwrites = true
+		want := s.text(name)
+		s.set(name, want+"not ours")
+		puts := s.count(name)
+		s.faults(func(asked string) error {
+			if asked == name {
+				return errors.New("no disk")
+			}
+			return nil
+		}, nil)
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		c.want(files[i+1], want, false)
+		if s.text(name) != want+"not ours" || s.count(name) != puts {
+			t.Errorf("%s was put over", name)
+		}
+	}
+}
+
+// A store that can't say what a version was is asked once for it, as for what is there.
+func TestUnreadablePin(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t, twoVersions)
+	s := filled(t, local(r))
+	asked := 0
+	s.faults(func(name string) error {
+		if name != infoName {
+			return nil
+		}
+		asked++
+		return errors.New("no disk")
+	}, nil)
+	c := newClient(t, local(r), modstore.Options{Backing: modstore.NewBacking(s)})
+	wantError[*modstore.ReadError](c, "/@v/"+hash(r, "v1.1.0")[:12]+".info")
+	if asked != 1 {
+		t.Errorf("it was asked %d times", asked)
+	}
+}
+
 // An entry without a checksum has one from then on, if it looks whole. The host isn't asked.
 func TestNoSum(t *testing.T) {
 	t.Parallel()

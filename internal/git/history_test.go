@@ -162,6 +162,18 @@ func TestAncestor(t *testing.T) {
 	}
 }
 
+// A commit is its own ancestor, which takes no history to know.
+func TestAncestorItself(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, "commit one\ncommit two\n")
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"r": r})
+	repo := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/r")
+	one, two := revision(t, r, "main~1"), revision(t, r, "main")
+	if i, err := repo.Ancestor(t.Context(), two, []git.Hash{two, one}); i != 0 || err != nil || len(server.Requests()) > 0 {
+		t.Errorf("%d, %v, %d requests", i, err, len(server.Requests()))
+	}
+}
+
 // A commit that is wrong in its time is not in the way of others.
 func TestHistoryMalformed(t *testing.T) {
 	t.Parallel()

@@ -166,6 +166,40 @@ func TestReadPackRealDeltas(t *testing.T) {
 	}
 }
 
+// An object that was closed gives nothing more, be it stored whole or as a delta, and may be closed again.
+func TestReadClosed(t *testing.T) {
+	t.Parallel()
+	p, err := git.ReadPack(t.Context(), bytes.NewReader(packOf(t, chains(t, ""))), false, git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	deltas := 0
+	for _, h := range p.Hashes() {
+		r, err := p.Open(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.ReadFull(r, make([]byte, 1)); n != 1 || err != nil {
+			t.Errorf("%s: %d bytes, %v", h, n, err)
+		}
+		for range 2 {
+			if err := r.Close(); err != nil {
+				t.Errorf("%s: close: %v", h, err)
+			}
+			if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, fs.ErrClosed) {
+				t.Errorf("%s, closed: %d bytes, %v", h, n, err)
+			}
+		}
+		if p.Depth(h) > 0 {
+			deltas++
+		}
+	}
+	if deltas == 0 {
+		t.Error("nothing is a delta")
+	}
+}
+
 // checkWhole reads a pack for a zip: its blobs and nothing else are made whole.
 func checkWhole(t *testing.T, pack []byte, isSHA256 bool) {
 	t.Helper()

@@ -61,7 +61,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.BoolVar(&c.full, "full", false, "run all tests of the root, too, before one is said to survive")
 	flags.DurationVar(&c.slack, "slack", 30*time.Second, "give tests four times what they need without a mutant, and a `duration`")
 	only := flags.String("only", "", "run all mutants whose names match a `regexp`, in place of a draw")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if flags.NArg() == 0 {

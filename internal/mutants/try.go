@@ -46,7 +46,7 @@ func (m module) run(ctx context.Context, env []string, args ...string) ([]byte, 
 	cmd.WaitDelay = time.Second // for what a killed test has left running
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return nil, fmt.Errorf("go %s: %w\n%s%s", strings.Join(args, " "), err, &stdout, &stderr)
 	}
 	return stdout.Bytes(), nil

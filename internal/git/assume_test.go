@@ -143,6 +143,31 @@ func TestAdmittedAssumes(t *testing.T) {
 	}
 }
 
+// TestMoved: a repository that is renamed after it was read is found where its advertisement is redirected to. What was
+// posted is not sent on: it is not said to whom.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	repo := gittest.New(t, "commit one\ntag v1\n")
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		server := gittest.Serve(t, gittest.AllFilters, map[string]*gittest.Repo{"old/r": repo})
+		r := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/old/r")
+		checkKind(t, "before", r.Admit(t.Context()), none) // so that nothing is assumed
+		checkKind(t, "before", refs(t.Context(), r), none)
+		server.Put("new/r", repo)
+		server.Remove("old/r")
+		server.Wrap(gittest.Redirect(status, "/old/", "/new/"))
+		server.Reset()
+		checkKind(t, fmt.Sprint(status), refs(t.Context(), r), none)
+		var got []string
+		for _, q := range server.Requests() {
+			got = append(got, q.Command())
+		}
+		if want := []string{"ls-refs", "info/refs", "info/refs", "ls-refs"}; !slices.Equal(got, want) {
+			t.Errorf("%d: asked %q, want %q", status, got, want)
+		}
+	}
+}
+
 // TestAssumedFails: a failure that has nothing to do with what was assumed is not tried another way.
 func TestAssumedFails(t *testing.T) {
 	t.Parallel()

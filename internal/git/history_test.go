@@ -125,6 +125,33 @@ func TestReachable(t *testing.T) {
 	}
 }
 
+// Wherever a host fails, commits that could not be looked for are not said to be absent.
+func TestReachableFails(t *testing.T) {
+	t.Parallel()
+	r := gittest.New(t, branchy)
+	server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"r": r})
+	heads, tags := tips(t, (&git.Client{HTTP: server.Client()}).Open(server.URL+"/r"))
+	hash := revision(t, r, "one")
+	find := func(at time.Time) error {
+		repo := (&git.Client{HTTP: server.Client()}).Open(server.URL + "/r")
+		found, err := repo.Reachable(t.Context(), hash.String()[:12], at, heads, tags)
+		if err == nil && len(found) != 1 {
+			t.Errorf("%d commits", len(found))
+		}
+		return err
+	}
+	for _, at := range []time.Time{{}, time.Unix(1, 0)} {
+		server.Reset()
+		checkKind(t, "up", find(at), none)
+		n := len(server.Requests())
+		for i := range n {
+			server.Wrap(gittest.After(int64(i), gittest.First(1, gittest.Status(http.StatusServiceUnavailable, nil))))
+			checkKind(t, fmt.Sprintf("from %v, request %d of %d", at, i+1, n), find(at), git.Unavailable)
+			server.Wrap(nil)
+		}
+	}
+}
+
 // Who descends from whom is as git merge-base says, in all directions.
 func TestAncestor(t *testing.T) {
 	t.Parallel()
@@ -336,6 +363,19 @@ func TestCommitTime(t *testing.T) {
 		if got := c.Time; got.IsZero() != (tt.want < 0) || !got.IsZero() && got.Unix() != tt.want {
 			t.Errorf("%q: %v, want %d", tt.committer, got, tt.want)
 		}
+	}
+}
+
+// What follows a commit's committer says nothing of its tree, time and parents, as git has it.
+func TestParseCommitHeaders(t *testing.T) {
+	t.Parallel()
+	tree, other := nameOf(treeObject, ""), nameOf(blobObject, "")
+	data := fmt.Appendf(nil, "tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\ntree %s\nparent %s\ncommitter B <b@c> 3 +0000\n\nparent %s\n",
+		tree, tree, other, other, other)
+	var parents []git.Hash
+	c, err := git.ParseCommit(git.Hash{}, data, func(h git.Hash) { parents = append(parents, h) })
+	if err != nil || c.Tree != tree || c.Time.Unix() != 2 || !slices.Equal(parents, []git.Hash{tree}) {
+		t.Errorf("%+v, parents %v, %v", c, parents, err)
 	}
 }
 

@@ -238,6 +238,7 @@ func TestLatest(t *testing.T) {
 		{"v1.0.0:retract[v1.1.0,v1.1.0] v1.1.0", "v1.1.0"}, // nor does a lower release
 		{"v1.0.0 v1.1.0:retract[", "v1.1.0"},               // nor what can't be read
 		{"v2.0.0", "v0.0.0-20240101000000-5a9a9c82b930"},
+		{"v1.0.0 v1.1.0:retract[v0.0.0-0,v1.1.0]", "error: all versions of the module are retracted"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.versions, func(t *testing.T) {

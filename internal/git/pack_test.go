@@ -343,6 +343,41 @@ func blobsInChain(kB ...int) (entries []packed, texts []string) {
 	return entries, texts
 }
 
+// An instruction of a delta inserts up to 127 bytes, or copies from anywhere. Each is the last of its delta, too.
+func TestReadPackInstructions(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 0x30000 / 8 {
+		fmt.Fprintf(&text, "%07d\n", i)
+	}
+	base := text.String()
+	entries, want := []packed{{kind: blobObject, data: base}}, []string{base}
+	add := func(result string, instructions ...string) {
+		entries = append(entries, packed{kind: refDelta, head: raw(nameOf(blobObject, base)), data: deltaOf(len(base), len(result), instructions...)})
+		want = append(want, result)
+	}
+	for n := range 127 {
+		insert := base[8 : 9+n]
+		add(insert, insertOf(insert))
+		add(insert+insert+base[:3]+insert, insertOf(insert), insertOf(insert), copyOf(0, 3), insertOf(insert))
+	}
+	for _, n := range []int{1, 0xff, 0x100, 0x101, 0xffff, 0x10000, 0x10001, 0x1ffff} {
+		for _, offset := range []int{0, 1, 0xff, 0x100, 0x101, 0xffff, 0x10000, 0x10001} {
+			part := base[offset : offset+n]
+			add(part+"x"+part+part, copyOf(offset, n), insertOf("x"), copyOf(offset, n), copyOf(offset, n))
+		}
+	}
+	p, err := readPack(t, craft(entries...), git.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range want {
+		if got := open(t, p, nameOf(blobObject, text)); string(got) != text {
+			t.Errorf("a blob of %d bytes is another", len(text))
+		}
+	}
+}
+
 // What deltas make is used up, and made anew, while others read it.
 func TestPackOpenLarge(t *testing.T) {
 	t.Parallel()

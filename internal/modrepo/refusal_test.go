@@ -83,7 +83,7 @@ func TestZipRefused(t *testing.T) {
 func TestMemoryShort(t *testing.T) {
 	t.Parallel()
 	r := gittest.New(t, "write\ncommit one\n"+small)
-	r.Write("large.txt", []byte(strings.Repeat("large $Id$\n", 200_000)))
+	r.Write("large.txt", []byte(strings.Repeat("large $Id$\n", 110_000)))
 	r.Write("small.txt", []byte("small $Id$\n"))
 	r.Write(".gitattributes", []byte("*.txt ident\n"))
 	r.Run("commit two\ntag v1.0.0\n")
@@ -112,7 +112,7 @@ func TestMemoryShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	short := 0
-	for left := int64(0); ; left += 1 + left/8 {
+	for left := int64(0); ; left += 1 + left/3 {
 		got, err := answer(left)
 		if err == nil {
 			if got != want {
@@ -125,7 +125,7 @@ func TestMemoryShort(t *testing.T) {
 			t.Errorf("with %d bytes of memory: %v", left, err)
 		}
 	}
-	if short < 50 {
+	if short < 20 {
 		t.Errorf("%d times there was too little memory", short)
 	}
 }

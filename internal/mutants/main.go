@@ -6,7 +6,7 @@
 // draws 25 mutants of each package that compile, an operator by chance and then one of its places. A mutant must be killed
 // by the tests of its own package, else by those of the main module's root with -short, and with -full else by all of the
 // root's. Nothing in the tree is touched: the go command reads the changed file by an overlay. Tests that do not end in time
-// have noticed.
+// have noticed. What somebody changes in the tree meanwhile counts, too: a clone is the place for long runs.
 //
 // A mutant that survives is a want of the tests, or changes nothing that can be seen. Those that were found stand in
 // survivors.txt, with the test that has been written since, or with the reason why there can be none. The exit status is 1 if

@@ -211,7 +211,7 @@ func TestBadArguments(t *testing.T) {
 	}
 }
 
-// TestSurvivors keeps the list to what can still be made of the code.
+// TestSurvivors keeps the list to what can still be made of the code, and to tests that there are.
 func TestSurvivors(t *testing.T) {
 	m, err := open(t.Context(), ".")
 	if err != nil {
@@ -221,8 +221,11 @@ func TestSurvivors(t *testing.T) {
 	if err != nil || len(known) == 0 {
 		t.Fatalf("%d survivors, %v", len(known), err)
 	}
-	for name := range known {
+	for name, remark := range known {
 		file, _, _ := strings.Cut(name, " ")
+		if strings.HasPrefix(remark, "Test") && !hasTest(t, filepath.Join(m.Dir, filepath.FromSlash(path.Dir(file))), remark) && !hasTest(t, m.Dir, remark) {
+			t.Errorf("%s: there is no %s for %s", list, remark, name)
+		}
 		mutants, err := m.find(t.Context(), "./"+path.Dir(file))
 		if err != nil {
 			t.Fatal(err)
@@ -231,4 +234,20 @@ func TestSurvivors(t *testing.T) {
 			t.Errorf("%s: nothing in the code makes %s", list, name)
 		}
 	}
+}
+
+// hasTest reports whether a package in a directory has a test.
+func hasTest(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), "\nfunc "+name+"(t *testing.T)")
+	})
 }

@@ -178,3 +178,22 @@ func TestTagsOfCommit(t *testing.T) {
 		})
 	}
 }
+
+// TestCompanions has the files of a small module, be it one or several, come along with its go.mod, and with them the LICENSE
+// of the repository's root: its zip costs no request more.
+func TestCompanions(t *testing.T) {
+	t.Parallel()
+	for _, files := range []string{"", "-- d/m.go --\npackage d\n", "-- d/m.go --\npackage d\n-- d/sub/s.go --\npackage sub\n"} {
+		repo := gittest.New(t, "repeat 20 other/%/x% %\nwrite\ncommit one\ntag v1.0.0\n-- LICENSE --\nDo as you please.\n-- d/go.mod --\nmodule x.y/d\n"+files)
+		server := gittest.Serve(t, gittest.ForgeFilters, map[string]*gittest.Repo{"o/r": repo})
+		m := mustModule(t, &modrepo.Source{Repo: (&git.Client{HTTP: server.Client()}).Open(server.URL + "/o/r"), Directory: "d", TagPrefix: "v"}, "x.y/d", true)
+		info, err := m.Stat(t.Context(), "v1.0.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Reset()
+		if err := m.Zip(t.Context(), info, io.Discard); err != nil || len(server.Requests()) > 0 {
+			t.Errorf("with %q: %v, %d requests", files, err, len(server.Requests()))
+		}
+	}
+}

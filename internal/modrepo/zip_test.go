@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 	"testing"
@@ -36,8 +37,8 @@ func zipFiles(t *testing.T, m *modrepo.Module, version string) map[string]string
 			t.Fatal(err)
 		}
 		data, err := io.ReadAll(rc)
-		if err != nil {
-			t.Errorf("%s: %v", f.Name, err)
+		if err != nil || f.CRC32 != crc32.ChecksumIEEE(data) { // archive/zip takes a zero for none
+			t.Errorf("%s: checksum %08x, %v", f.Name, f.CRC32, err)
 		}
 		rc.Close()
 		files[f.Name] = string(data)

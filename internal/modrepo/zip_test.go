@@ -56,6 +56,10 @@ func TestZipConverted(t *testing.T) {
 	r.Write("d/large1", []byte(large+"one\n"))
 	r.Write("d/large2", []byte(large+"two\n"))
 	r.Write("d/large3", []byte("three\n"+large))
+	small := large[:4000] // comes along with the tree, as a delta to another
+	r.Write("d/small1", []byte(small+"one\n"))
+	r.Write("d/small2", []byte(small+"two\n"))
+	r.Write("d/small3", []byte("three\n"+small))
 	r.Run("commit one\ntag v1.0.0\n")
 	r.Write(".gitattributes", []byte("*.txt ident\nLICENSE ident\n"))
 	r.Run("commit two\ntag v1.1.0\n")
@@ -70,6 +74,7 @@ func TestZipConverted(t *testing.T) {
 			in + "go.mod": "module x.y/d\n", in + "LICENSE": "$Id$ yours\n", in + "plain": "$Id$ plain\n",
 			in + "b.txt": ident("b.txt") + " b\n", in + "e.txt": ident("e.txt") + " e\n", in + "large.txt": large + ident("large.txt") + "\n",
 			in + "large1": large + "one\n", in + "large2": large + "two\n", in + "large3": "three\n" + large,
+			in + "small1": small + "one\n", in + "small2": small + "two\n", in + "small3": "three\n" + small,
 		}
 		if diff := cmp.Diff(want, zipFiles(t, m, version)); diff != "" {
 			t.Errorf("%s (-want +got):\n%.3000s", version, diff)

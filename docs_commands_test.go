@@ -81,6 +81,8 @@ var howRun = map[string]string{
 	"go test -race ./...":  "ci: go test -race -count=1 ./...",
 	"bash .ci/run":         "ci",
 
+	"go run ./internal/mutants -seed 1 -n 25 ./internal/modproxy ./internal/modrepo ./internal/modstore ./internal/git": "test: TestRun in internal/mutants",
+
 	"go doc ./internal/gittest":                              "here",
 	"go test -v -run '^TestDirect$' . -direct '^dashed$'":    "here",
 	"go test -run '^TestDirectCorners$' .":                   "here",

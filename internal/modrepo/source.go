@@ -97,10 +97,14 @@ func (s *Source) ownPrefixes() []string {
 
 // list gives the tags, listed just now.
 func (s *Source) list(ctx context.Context) (tags, error) {
-	if tags, ok := s.remembered(min(s.Fresh, listAge)); ok {
+	age := min(s.Fresh, listAge)
+	if tags, ok := s.remembered(age); ok {
 		return tags, nil
 	}
 	return s.listings.Do(ctx, "", func(ctx context.Context) (tags, error) {
+		if tags, ok := s.remembered(age); ok { // another has listed them since
+			return tags, nil
+		}
 		_, tags, err := s.look(ctx)
 		return tags, err
 	})

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"example.com/vanity/internal/check"
@@ -51,21 +52,27 @@ func (d *decoder) checkUTF8() {
 	}
 }
 
-// line is the key of faults that are none of the value's: the line of what follows the last token.
-func (d *decoder) line() string {
-	at := int(d.tokens.InputOffset())
-	next := bytes.IndexFunc(d.data[at:], func(r rune) bool { return !strings.ContainsRune(" \t\r\n,:", r) })
-	if next < 0 {
-		next = len(d.data) - at
-	}
-	return fmt.Sprintf("line %d", 1+bytes.Count(d.data[:at+next], []byte("\n")))
+// rest is what follows the last token.
+func (d *decoder) rest() []byte {
+	return bytes.TrimLeft(d.data[d.tokens.InputOffset():], " \t\r\n,:")
 }
 
+// line is the key of faults that are none of the value's: the line of what follows the last token.
+func (d *decoder) line() string {
+	return fmt.Sprintf("line %d", 1+bytes.Count(d.data[:len(d.data)-len(d.rest())], []byte("\n")))
+}
+
+// syntaxError adds a fault of syntax. What encoding/json says of the end, and of characters that begin nothing, differs between
+// releases of Go.
 func (d *decoder) syntaxError(err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("unexpected end")
+	text := err.Error()
+	switch r, _ := utf8.DecodeRune(d.rest()); {
+	case len(d.rest()) == 0, errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(text, "unexpected end"):
+		text = "unexpected end"
+	case !strings.ContainsRune(`"-`, r) && !unicode.IsLetter(r) && !unicode.IsDigit(r):
+		text = fmt.Sprintf("invalid character %q", r)
 	}
-	d.faults.Add(d.line(), err.Error())
+	d.faults.Add(d.line(), text)
 	d.lost[""] = true
 }
 

@@ -30,6 +30,7 @@ type remover interface {
 type Backing struct {
 	backend Backend
 	locks   keyed
+	lists   keyed // a list is read and written: what another store adds in between would be lost
 }
 
 // NewBacking makes a Backing, which any number of stores may share.

@@ -226,6 +226,37 @@ func TestListedBeforeServed(t *testing.T) {
 	})
 }
 
+// Two handlers of a store add each a version to its lists at the same time, and both are in them.
+func TestListedByTwo(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, _ *gittest.Repo, h *host, _ *client) {
+		for _, list := range []string{modPath + "/@v/list", servedName} {
+			s := newShelf()
+			backing := modstore.NewBacking(s)
+			a, b := newClient(t, h, modstore.Options{Backing: backing}), newClient(t, h, modstore.Options{Backing: backing})
+			a.get("/@v/list")
+			s.set(list, "")
+			s.set(list+".sum", "")
+			free := make(chan struct{})
+			s.before = func(name string) {
+				if name == list {
+					<-free
+				}
+			}
+			one := a.later(t.Context(), "/@v/v1.0.0.mod")
+			synctest.Wait()
+			two := b.later(t.Context(), "/@v/v1.1.0.mod")
+			synctest.Wait()
+			close(free)
+			<-one
+			<-two
+			if got, want := s.text(list), "v1.0.0\nv1.1.0\n"; got != want {
+				t.Errorf("%s is %q, want %q", list, got, want)
+			}
+		}
+	})
+}
+
 // A version whose info was stored by a process that was killed before there was a go.mod is listed while the host is down, for
 // all who come after somebody was given the info; and with it those that were listed before. It is listed before it is given.
 func TestVersionOfKilledProcess(t *testing.T) {

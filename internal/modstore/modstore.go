@@ -41,7 +41,7 @@ type Store struct {
 	slots     slots
 	strangers slots
 	budget    budget.Budget
-	lists     keyed
+	lists     *keyed // locks of lists, which all stores of a Backing have in common
 	moved     moved
 	outdated  outdated
 	trouble   trouble
@@ -52,7 +52,10 @@ func New(o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.Default
 	}
-	s := &Store{Options: o}
+	s := &Store{Options: o, lists: new(keyed)}
+	if o.Backing != nil {
+		s.lists = &o.Backing.lists
+	}
 	s.flights.Timeout = o.Timeout
 	s.flights.Hold, s.flights.Drop = (*content).hold, (*content).release
 	return s

@@ -233,6 +233,16 @@ func (b *Backing) keep(ctx context.Context, a *answer, made *content) (*content,
 	})
 }
 
+// holds reports whether an entry is there, and is this content.
+func (b *Backing) holds(ctx context.Context, a *answer, c *content) bool {
+	is, err := b.load(ctx, a)
+	if err != nil {
+		return false
+	}
+	defer is.release()
+	return is.sum == c.sum
+}
+
 // remove takes away an entry and its checksum, if the backend can. The checksum goes last: as long as the spoilt entry is
 // there, nothing else tells that it is spoilt.
 func (b *Backing) remove(ctx context.Context, name string) error {

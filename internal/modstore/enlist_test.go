@@ -257,6 +257,31 @@ func TestListedByTwo(t *testing.T) {
 	})
 }
 
+// Another process may put a list that it began before this one put its own. What that lost is listed again by the next who asks
+// this one, and then by all.
+func TestListedAgain(t *testing.T) {
+	t.Parallel()
+	timed(t, modstore.Options{}, func(t *testing.T, r *gittest.Repo, h *host, _ *client) {
+		s := newShelf()
+		c := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		c.get("/@v/v1.1.0.info")
+		r.Git("tag", "-d", "v1.1.0")
+		time.Sleep(time.Minute)
+		c.want("/@v/list", "v1.0.0\nv1.1.0\n", false)
+		for _, list := range []string{modPath + "/@v/list", servedName} {
+			s.set(list, "v1.0.0\n")
+			s.set(list+".sum", "")
+		}
+		time.Sleep(time.Minute)
+		c.want("/@v/list", "v1.0.0\nv1.1.0\n", false)
+		if got := s.text(servedName); got != "v1.0.0\nv1.1.0\n" {
+			t.Errorf("the list is %q", got)
+		}
+		other := newClient(t, h, modstore.Options{Backing: modstore.NewBacking(s)})
+		other.want("/@v/list", "v1.0.0\nv1.1.0\n", false)
+	})
+}
+
 // A version whose info was stored by a process that was killed before there was a go.mod is listed while the host is down, for
 // all who come after somebody was given the info; and with it those that were listed before. It is listed before it is given.
 func TestVersionOfKilledProcess(t *testing.T) {

@@ -153,11 +153,12 @@ func (s *Store) failed(ctx context.Context, a *answer, err error, began time.Tim
 	s.Log().WarnContext(ctx, "vanity: no new answer could be had; the old one is served", "name", a.name, "err", err)
 }
 
-// replace leaves an answer that changes to the backing, unless it has done so already.
+// replace leaves an answer that changes to the backing, unless it has done so already. Another process may have put a list since
+// that it had begun before: what is lost by that is put again.
 func (s *Store) replace(ctx context.Context, a *answer, c *content) {
 	if e, _ := s.memory.get(a.name); e.content != nil {
 		defer e.content.release()
-		if e.content.kept && e.content.sum == c.sum {
+		if e.content.kept && e.content.sum == c.sum && (a.join == nil || s.Backing.holds(ctx, a, c)) {
 			c.kept = true
 			return
 		}

@@ -93,7 +93,7 @@ func TestLocal(t *testing.T) {
 	if got := ask(t, http.MethodGet, w.URL+"/local/x.test/m/@v/list"); got.Status != http.StatusInternalServerError || strings.Contains(got.Body, "/srv") {
 		t.Errorf("got %v", got)
 	}
-	w.log.wait(t, "a local repository needs a disk, and the git program: stat /srv/m.git: not implemented")
+	w.log.wait(t, "/srv/m.git is a local repository, which needs a disk and the git program, and here is neither: name it by its https URL")
 }
 
 // Bodies go both ways as they come.

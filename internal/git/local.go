@@ -44,7 +44,7 @@ func (t *localTransport) run(ctx context.Context, version int, request []byte, a
 			return nil, failf(NoRepository, "%w", err)
 		}
 		if errors.Is(err, errors.ErrUnsupported) { // in a Worker there are neither files nor programs
-			err = fmt.Errorf("a local repository needs a disk, and the git program: %v", err)
+			err = fmt.Errorf("%s is a local repository, which needs a disk and the git program, and here is neither: name it by its https URL", t.dir)
 		}
 		return nil, err
 	}

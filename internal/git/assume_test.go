@@ -99,16 +99,20 @@ func TestAssumed(t *testing.T) {
 					t.Fatalf("%s: %v, %v", step.path, refs, err)
 				}
 				snapshot(t, r, refs[0].Object(), "").Close()
-				var got []string
-				for _, q := range server.Requests() {
-					got = append(got, q.Command())
-				}
-				if !slices.Equal(got, step.want) {
+				if got := commands(server); !slices.Equal(got, step.want) {
 					t.Errorf("%s: asked %q, want %q", step.path, got, step.want)
 				}
 			}
 		})
 	}
+}
+
+// commands are what a server was asked, in this order.
+func commands(server *gittest.Server) (all []string) {
+	for _, q := range server.Requests() {
+		all = append(all, q.Command())
+	}
+	return all
 }
 
 // TestAdmittedAssumes: what is said to who asks to be admitted is learned of the host, so that nothing is posted in vain to its
@@ -133,11 +137,7 @@ func TestAdmittedAssumes(t *testing.T) {
 		checkKind(t, tt.name, c.Open(server.URL+"/o/r").Admit(t.Context()), none)
 		server.Reset()
 		checkKind(t, tt.name, refs(t.Context(), c.Open(server.URL+"/o/r2")), none)
-		var got []string
-		for _, q := range server.Requests() {
-			got = append(got, q.Command())
-		}
-		if !slices.Equal(got, tt.want) {
+		if got := commands(server); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: asked %q, want %q", tt.name, got, tt.want)
 		}
 	}

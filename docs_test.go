@@ -35,21 +35,33 @@ type block struct {
 // documents reads all that there are.
 func documents(t testing.TB) (docs []document) {
 	t.Helper()
+	for _, name := range filesOf(t, ".md") {
+		docs = append(docs, parseDocument(name, read(t, name)))
+	}
+	if len(docs) < 5 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	return docs
+}
+
+// filesOf gives the names of all files with an extension, but for test data.
+func filesOf(t testing.TB, ext string) (names []string) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && slices.Contains([]string{".git", "node_modules", "testdata"}, d.Name()):
 			return fs.SkipDir
-		case d.Type().IsRegular() && path.Ext(name) == ".md":
-			docs = append(docs, parseDocument(filepath.ToSlash(name), read(t, name)))
+		case d.Type().IsRegular() && path.Ext(name) == ext:
+			names = append(names, filepath.ToSlash(name))
 		}
 		return nil
 	})
-	if err != nil || len(docs) < 5 {
-		t.Fatalf("%d documents, %v", len(docs), err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return docs
+	return names
 }
 
 var (
@@ -253,19 +265,8 @@ func TestPicture(t *testing.T) {
 // for its indentation.
 func TestPrograms(t *testing.T) {
 	sources := make(map[string]string)
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && slices.Contains([]string{".git", "node_modules", "testdata"}, d.Name()):
-			return fs.SkipDir
-		case d.Type().IsRegular() && path.Ext(name) == ".go":
-			sources[filepath.ToSlash(name)] = read(t, name)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range filesOf(t, ".go") {
+		sources[name] = read(t, name)
 	}
 	n := 0
 	for _, doc := range documents(t) {
